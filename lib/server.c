@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The server's side of a conversation: taking over the connection, asking for files and for the
+ * mount, goodbye.
+ *
+ * Needs no privilege and no file of the host. Must never print, nor wait for ever for a silent
+ * helper.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "args.h"
+#include "channel.h"
+#include "fusesvc.h"
+
+#define LISTEN_FDS_START 3
+
+struct fusesvc_server {
+	struct fusesvc_error error;
+	uint32_t flags; /* what the helper permits */
+	struct ucred peer;
+	int fuse_fd;
+	int argc;
+	char **argv;
+	bool takes_messages;
+	unsigned int n_messages;
+	struct channel ch;
+};
+
+/* A number in the environment, as a service manager writes it; -1 if unset or none. */
+static long env_number(const char *name)
+{
+	const char *s = getenv(name);
+	char *end;
+	long n;
+
+	if (!s || *s < '0' || *s > '9')
+		return -1;
+	errno = 0;
+	n = strtol(s, &end, 10);
+	return *end || errno ? -1 : n;
+}
+
+/* Returns how many sockets were passed to this very process, and forgets about it. */
+static long take_listen_fds(void)
+{
+	long pid = env_number("LISTEN_PID"), n = env_number("LISTEN_FDS");
+
+	if (pid != (long)getpid() || n < 1)
+		return 0;
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	(void)unsetenv("LISTEN_PIDFDID");
+	return n;
+}
+
+static int channel_failed(struct fusesvc_server *s, uint32_t step, int rc, const char *subject)
+{
+	uint32_t code = FUSESVC_E_SYSTEM;
+
+	if (rc == -ETIMEDOUT)
+		code = FUSESVC_E_TIMEOUT;
+	else if (rc == -ECONNRESET || rc == -EPIPE)
+		code = FUSESVC_E_CLOSED;
+	else if (rc == -EBADMSG)
+		code = FUSESVC_E_PROTOCOL;
+	return fusesvc_error_set(&s->error, step, code, -rc, subject);
+}
+
+static int protocol_breach(struct fusesvc_server *s, uint32_t step, const char *how)
+{
+	return fusesvc_error_set(&s->error, step, FUSESVC_E_PROTOCOL, EBADMSG, how);
+}
+
+static int answer_hello(struct fusesvc_server *s)
+{
+	struct packet p;
+	struct channel_extra extra;
+	int rc;
+
+	rc = channel_recv(&s->ch, &p, &extra);
+	if (rc)
+		return channel_failed(s, FUSESVC_STEP_HELLO, rc, "hello");
+	close_fd_keep_errno(extra.fd);
+	if (p.type != PACKET_HELLO || extra.fd >= 0)
+		return protocol_breach(s, FUSESVC_STEP_HELLO, "no hello");
+	if (p.hello.min_version > p.hello.max_version ||
+	    (p.hello.flags & ~(FUSESVC_ALLOW_OTHER | FUSESVC_FUSEBLK)))
+		return protocol_breach(s, FUSESVC_STEP_HELLO, "impossible hello");
+	if (p.hello.min_version > PROTOCOL_VERSION || p.hello.max_version < PROTOCOL_VERSION)
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_HELLO, FUSESVC_E_VERSION, EOPNOTSUPP,
+					 NULL);
+	s->flags = p.hello.flags;
+	p = (struct packet){ .type = PACKET_HELLO_REPLY, .hello_reply = { PROTOCOL_VERSION } };
+	rc = channel_send(&s->ch, &p, -1);
+	return rc ? channel_failed(s, FUSESVC_STEP_HELLO, rc, NULL) : 0;
+}
+
+/*
+ * Receives the answer about a file. Returns 0 with *error, the helper's refusal as an errno
+ * value, or with a descriptor.
+ */
+static int receive_file(struct fusesvc_server *s, uint32_t step, const char *path, int *error, int *fd)
+{
+	struct packet p;
+	struct channel_extra extra;
+	_cleanup_fd_ int got = -1;
+	int rc;
+
+	rc = channel_recv(&s->ch, &p, &extra);
+	if (rc)
+		return channel_failed(s, step, rc, path);
+	got = extra.fd;
+	if (p.type != PACKET_FILE || strcmp(p.string, path) != 0)
+		return protocol_breach(s, step, path);
+	/* Either a descriptor or a reason why not, and one that is an errno value. */
+	if ((p.file.error == 0) != (got >= 0) || p.file.error > 4095)
+		return protocol_breach(s, step, path);
+	*error = (int)p.file.error;
+	*fd = steal_fd(&got);
+	return 0;
+}
+
+static int receive_start_file(struct fusesvc_server *s, const char *name, int *fd)
+{
+	int error = 0;
+	int rc = receive_file(s, FUSESVC_STEP_ARGS, name, &error, fd);
+
+	if (!rc && error)
+		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_ARGS, FUSESVC_E_REFUSED, error, name);
+	return rc;
+}
+
+static int receive_start(struct fusesvc_server *s)
+{
+	_cleanup_fd_ int args_fd = -1;
+	uint32_t ext_bits = 0;
+	struct stat st;
+	int rc;
+
+	rc = receive_start_file(s, ARGS_NAME, &args_fd);
+	if (rc)
+		return rc;
+	rc = args_from_fd(args_fd, &s->argc, &s->argv, &ext_bits);
+	if (rc)
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ARGS,
+					 rc == -EBADMSG ? FUSESVC_E_PROTOCOL : FUSESVC_E_SYSTEM, -rc,
+					 "malformed arguments");
+	s->takes_messages = ext_bits & ARGS_EXT_MESSAGES;
+	rc = receive_start_file(s, "fusedev", &s->fuse_fd);
+	if (rc)
+		return rc;
+	if (fstat(s->fuse_fd, &st) < 0 || !S_ISCHR(st.st_mode))
+		return protocol_breach(s, FUSESVC_STEP_ARGS, "fusedev is no device");
+	return 0;
+}
+
+static int take_over(struct fusesvc_server *s, long n_fds)
+{
+	socklen_t len = sizeof(s->peer);
+	int rc;
+
+	if (n_fds > 1)
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, E2BIG, NULL);
+	rc = channel_open(&s->ch, LISTEN_FDS_START, true, false);
+	if (rc)
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, -rc, NULL);
+	if (getsockopt(s->ch.fd, SOL_SOCKET, SO_PEERCRED, &s->peer, &len) < 0)
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, errno, NULL);
+	rc = answer_hello(s);
+	return rc ? rc : receive_start(s);
+}
+
+int fusesvc_server_accept(struct fusesvc_server **out, struct fusesvc_error *err)
+{
+	struct fusesvc_server *s;
+	long n_fds = take_listen_fds();
+	int rc;
+
+	*out = NULL;
+	if (n_fds == 0)
+		return 0;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return fusesvc_error_set(err, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, ENOMEM, NULL);
+	s->ch.fd = s->fuse_fd = -1;
+	s->ch.timeout = FUSESVC_TIMEOUT;
+	rc = take_over(s, n_fds);
+	if (rc) {
+		if (err)
+			*err = s->error;
+		fusesvc_server_free(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void fusesvc_server_free(struct fusesvc_server *s)
+{
+	if (!s)
+		return;
+	channel_close(&s->ch);
+	close_fd_keep_errno(s->fuse_fd);
+	free(s->argv);
+	free(s);
+}
+
+const char *const *fusesvc_server_args(const struct fusesvc_server *s, int *argc)
+{
+	*argc = s->argc;
+	return (const char *const *)s->argv;
+}
+
+uint32_t fusesvc_server_flags(const struct fusesvc_server *s)
+{
+	return s->flags;
+}
+
+void fusesvc_server_peer(const struct fusesvc_server *s, uid_t *uid, gid_t *gid)
+{
+	*uid = s->peer.uid;
+	*gid = s->peer.gid;
+}
+
+int fusesvc_server_fuse_fd(const struct fusesvc_server *s)
+{
+	return s->fuse_fd;
+}
+
+int fusesvc_server_take_fuse_fd(struct fusesvc_server *s)
+{
+	return steal_fd(&s->fuse_fd);
+}
+
+static int request_file(struct fusesvc_server *s, const struct packet *p, int *fd)
+{
+	int error = 0, rc;
+
+	*fd = -1;
+	rc = channel_send(&s->ch, p, -1);
+	if (rc)
+		return channel_failed(s, FUSESVC_STEP_OPEN, rc, p->string);
+	rc = receive_file(s, FUSESVC_STEP_OPEN, p->string, &error, fd);
+	if (!rc && error)
+		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error, p->string);
+	return rc;
+}
+
+int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_flags, uint32_t flags,
+			int *fd)
+{
+	const struct packet p = {
+		.type = PACKET_OPEN,
+		.open = { .open_flags = (uint32_t)open_flags, .request_flags = flags },
+		.string = path,
+	};
+
+	return request_file(s, &p, fd);
+}
+
+int fusesvc_server_open_bdev(struct fusesvc_server *s, const char *path, int open_flags,
+			     uint32_t flags, uint32_t block_size, int *fd)
+{
+	const struct packet p = {
+		.type = PACKET_OPEN_BDEV,
+		.open = { .open_flags = (uint32_t)open_flags, .request_flags = flags,
+			  .block_size = block_size },
+		.string = path,
+	};
+
+	return request_file(s, &p, fd);
+}
+
+void fusesvc_server_finish_opens(struct fusesvc_server *s)
+{
+	if (s->ch.fd >= 0)
+		channel_refuse_fds(&s->ch);
+}
+
+/* Sends one command and waits for its answer. */
+static int command(struct fusesvc_server *s, uint32_t step, const struct packet *p)
+{
+	struct channel_extra extra;
+	struct packet answer;
+	int rc;
+
+	rc = channel_send(&s->ch, p, -1);
+	if (!rc)
+		rc = channel_recv(&s->ch, &answer, &extra);
+	if (rc)
+		return channel_failed(s, step, rc, p->string);
+	close_fd_keep_errno(extra.fd);
+	if (answer.type != PACKET_REPLY || extra.fd >= 0 || answer.reply.error > 4095)
+		return protocol_breach(s, step, "no answer to the command");
+	if (answer.reply.error)
+		return fusesvc_error_set(&s->error, step, FUSESVC_E_REFUSED,
+					 (int)answer.reply.error, p->string);
+	return 0;
+}
+
+int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
+{
+	const struct {
+		uint32_t step;
+		bool wanted;
+		struct packet packet;
+	} commands[] = {
+		{ FUSESVC_STEP_FSOPEN, true,
+		  { .type = PACKET_FSOPEN, .fsopen = { req->fuseblk ? 1 : 0 } } },
+		{ FUSESVC_STEP_SOURCE, true, { .type = PACKET_SOURCE, .string = req->source } },
+		{ FUSESVC_STEP_MNTPT, true,
+		  { .type = PACKET_MNTPT,
+		    .mntpt = { (uint16_t)req->expected_fmt },
+		    .string = req->target } },
+		{ FUSESVC_STEP_MNTOPTS, req->mntopts && *req->mntopts,
+		  { .type = PACKET_MNTOPTS, .string = req->mntopts } },
+		{ FUSESVC_STEP_MTABOPTS, req->mtabopts && *req->mtabopts,
+		  { .type = PACKET_MTABOPTS, .string = req->mtabopts } },
+		{ FUSESVC_STEP_MOUNT, true,
+		  { .type = PACKET_MOUNT, .mount = { req->ms_flags } } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		int rc = commands[i].wanted ?
+				 command(s, commands[i].step, &commands[i].packet) : 0;
+
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progress, const char *text)
+{
+	char cut[FUSESVC_MESSAGE_SIZE];
+	const struct packet p = {
+		.type = PACKET_MESSAGE,
+		.message = { (uint32_t)level, progress },
+		.string = cut,
+	};
+
+	if (!s->takes_messages || s->ch.fd < 0 || s->n_messages >= FUSESVC_MAX_MESSAGES)
+		return 0;
+	s->n_messages++;
+	cut[0] = '\0';
+	(void)strncat(cut, text, sizeof(cut) - 1);
+	return channel_send(&s->ch, &p, -1);
+}
+
+int fusesvc_server_bye(struct fusesvc_server *s, uint32_t exit_code)
+{
+	const struct packet p = { .type = PACKET_BYE, .bye = { exit_code } };
+	int rc;
+
+	if (s->ch.fd < 0)
+		return 0;
+	rc = channel_send(&s->ch, &p, -1);
+	channel_close(&s->ch);
+	return rc;
+}
+
+const struct fusesvc_error *fusesvc_server_error(const struct fusesvc_server *s)
+{
+	return &s->error;
+}
