@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Errors to text and exit code, in one table.
+ *
+ * A template may hold %s (the subject), %n (the service), %e (the errno's text), %t (the timeout).
+ * All that stems from a stranger is escaped here.
+ */
+#include "errors.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "svc.h"
+
+#define UNIT "fuse-svc-%n"
+
+static const struct {
+	uint32_t code;
+	int excode;
+	const char *text;
+} errors[] = {
+	{ FUSESVC_E_SYSTEM, MNT_EX_FAIL, "service \"%n\": %s: %e" },
+	{ FUSESVC_E_NOSERVICE, MNT_EX_FAIL,
+	  "service \"%n\": not available (nobody listens on %s: %e); "
+	  "systemctl enable --now " UNIT ".socket" },
+	{ FUSESVC_E_TIMEOUT, MNT_EX_FAIL,
+	  "service \"%n\": said nothing for %t seconds (svc-timeout=SECONDS waits longer)" },
+	{ FUSESVC_E_CLOSED, MNT_EX_FAIL,
+	  "service \"%n\": ended before the file system was up; journalctl -u '" UNIT "@*'" },
+	{ FUSESVC_E_PROTOCOL, MNT_EX_FAIL, "service \"%n\": broke the protocol (%s)" },
+	{ FUSESVC_E_VERSION, MNT_EX_FAIL, "service \"%n\": speaks another version of the protocol" },
+	{ FUSESVC_E_FLOOD, MNT_EX_FAIL, "service \"%n\": sent too many requests" },
+	{ FUSESVC_E_GOODBYE, MNT_EX_FAIL,
+	  "service \"%n\": gave up without saying why; journalctl -u '" UNIT "@*'" },
+	{ FUSESVC_E_NOMOUNT, MNT_EX_FAIL,
+	  "service \"%n\": ended without mounting; journalctl -u '" UNIT "@*'" },
+	{ FUSESVC_E_ABORTED, MNT_EX_FAIL, "service \"%n\": stopped: %e" },
+
+	{ SVC_E_OPTIONS, MNT_EX_USAGE, "malformed options \"%s\"" },
+	{ SVC_E_OPTION_UNKNOWN, MNT_EX_USAGE,
+	  "unknown option \"%s\" (there are svc=, svc-timeout=, svc-suid, svc-dev, svc-noblk)" },
+	{ SVC_E_OPTION_VALUE, MNT_EX_USAGE, "option \"%s\": bad or missing value" },
+	{ SVC_E_OPERATION, MNT_EX_USAGE, "%s: not supported for a contained service" },
+	{ SVC_E_ROOT_ONLY, MNT_EX_USAGE, "%s: only root may do that" },
+	{ SVC_E_NOT_ROOT, MNT_EX_USAGE, "must be root to mount" },
+	{ SVC_E_NOT_SETUID, MNT_EX_USAGE, "is setuid, but was not made to be: remove that bit" },
+	{ SVC_E_TYPE, MNT_EX_USAGE, "type \"%s\" is not fuse.svc, fuse.svc.NAME or fuseblk.svc.NAME" },
+	{ SVC_E_NAME, MNT_EX_USAGE, "\"%s\" cannot be the name of a service" },
+	{ SVC_E_TWO_NAMES, MNT_EX_USAGE, "svc=%s contradicts the type" },
+	{ SVC_E_NO_NAME, MNT_EX_USAGE,
+	  "which service? use -t fuse.svc.NAME or -o svc=NAME, as there is no source to look at" },
+
+	{ SVC_E_SOURCE, MNT_EX_FAIL, "%s: cannot open the source: %e" },
+	{ SVC_E_UNKNOWN_TYPE, MNT_EX_FAIL,
+	  "%s: file system type not recognized; use -t fuse.svc.NAME or -o svc=NAME" },
+	{ SVC_E_AMBIVALENT, MNT_EX_FAIL,
+	  "%s: more than one file system type recognized; use -t fuse.svc.NAME or -o svc=NAME" },
+	{ SVC_E_TARGET, MNT_EX_FAIL, "cannot use the mount point: %e" },
+	{ SVC_E_TARGET_FORMAT, MNT_EX_FAIL, "cannot mount on it: %e" },
+	{ SVC_E_BUSY, MNT_EX_FAIL, "%s is already mounted here" },
+	{ SVC_E_TARGET_CHANGED, MNT_EX_FAIL, "the mount point changed during the mount" },
+	{ SVC_E_FUSEDEV, MNT_EX_FAIL, "cannot open /dev/fuse: %e; modprobe fuse" },
+
+	{ SVC_E_ASKED_PATH, MNT_EX_FAIL, "service \"%n\": asked for \"%s\", which was not named to it" },
+	{ SVC_E_ASKED_OPEN_FLAGS, MNT_EX_FAIL,
+	  "service \"%n\": asked to open \"%s\" in a way that is not allowed" },
+	{ SVC_E_ASKED_WRITE, MNT_EX_FAIL,
+	  "service \"%n\": asked to write to \"%s\", but the mount is read-only" },
+	{ SVC_E_ASKED_FORMAT, MNT_EX_FAIL, "service \"%n\": cannot use \"%s\": %e" },
+	{ SVC_E_OPEN_FAILED, MNT_EX_FAIL, "%s: cannot open: %e" },
+	{ SVC_E_ASKED_BLOCK_SIZE, MNT_EX_FAIL,
+	  "service \"%n\": asked for a block size that \"%s\" cannot get: %e" },
+	{ SVC_E_ASKED_TARGET, MNT_EX_FAIL, "service \"%n\": asked to mount on \"%s\"" },
+	{ SVC_E_ASKED_FUSEBLK, MNT_EX_FAIL,
+	  "service \"%n\": asked for a fuseblk mount, which needs root and a block device" },
+	{ SVC_E_ASKED_OPTION, MNT_EX_FAIL,
+	  "service \"%n\": asked for the mount option \"%s\", which it may not have" },
+	{ SVC_E_ASKED_MS_FLAGS, MNT_EX_FAIL,
+	  "service \"%n\": asked for mount flags %s, which it may not have" },
+
+	{ SVC_E_MOUNT, MNT_EX_FAIL, "mount failed: %e" },
+	{ SVC_E_UNDO, MNT_EX_FAIL, "the mount failed halfway and could not be undone: %e; umount it" },
+	{ SVC_E_UTAB, MNT_EX_FILEIO, "mounted, but could not be noted in utab: %e" },
+	{ SVC_E_CHILD, MNT_EX_SYSERR, "%s: %e" },
+	{ SVC_E_CHILD_CRASHED, MNT_EX_SOFTWARE, "the process that talks to the service crashed (%s)" },
+	{ SVC_E_INTERRUPTED, MNT_EX_USER, "interrupted" },
+	{ SVC_E_REQUEST, MNT_EX_SOFTWARE, "malformed request of the process that talks to the service" },
+};
+
+bool svc_error_is_servers_choice(uint32_t code)
+{
+	return code == FUSESVC_E_GOODBYE || code == FUSESVC_E_NOMOUNT || code == FUSESVC_E_CLOSED;
+}
+
+static bool are_words_the_reason(const struct svc_mount *m)
+{
+	return *m->words && (svc_error_is_servers_choice(m->error.code) ||
+			     m->error.step == SVC_STEP_POLICY);
+}
+
+static void append(char *buf, size_t size, const char *text)
+{
+	size_t used = strlen(buf);
+
+	(void)snprintf(buf + used, size - used, "%s", text);
+}
+
+static void expand(const struct svc_mount *m, const char *template, char *buf, size_t size)
+{
+	char subject[2 * FUSESVC_SUBJECT_SIZE], text[128];
+
+	buf[0] = '\0';
+	for (const char *p = template; *p; p++) {
+		char literal[2] = { *p, '\0' };
+
+		switch (*p == '%' ? *++p : '\0') {
+		case 's':
+			append(buf, size, fusesvc_escape(m->error.subject, subject, sizeof(subject)));
+			break;
+		case 'n':
+			append(buf, size, m->name);
+			break;
+		case 'e':
+			append(buf, size, strerror_r(m->error.err, text, sizeof(text)));
+			break;
+		case 't':
+			(void)snprintf(text, sizeof(text), "%u", m->opts.timeout);
+			append(buf, size, text);
+			break;
+		default:
+			append(buf, size, literal);
+		}
+	}
+}
+
+/* System errors of our own processes are no fault of the service. */
+static bool is_system_error(const struct fusesvc_error *e)
+{
+	return e->code == FUSESVC_E_SYSTEM && (e->step == SVC_STEP_PROCESS || e->step == SVC_STEP_OPTIONS);
+}
+
+int svc_error_text(const struct svc_mount *m, char *buf, size_t size)
+{
+	char words[2 * FUSESVC_MESSAGE_SIZE];
+
+	if (are_words_the_reason(m)) {
+		(void)snprintf(buf, size, "%s: %s", m->name,
+			       fusesvc_escape(m->words, words, sizeof(words)));
+		return MNT_EX_FAIL;
+	}
+	if (is_system_error(&m->error)) {
+		expand(m, *m->error.subject ? "%s: %e" : "%e", buf, size);
+		return MNT_EX_SYSERR;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (errors[i].code == m->error.code) {
+			expand(m, errors[i].text, buf, size);
+			return errors[i].excode;
+		}
+	}
+	expand(m, "unknown error: %e", buf, size);
+	return MNT_EX_SOFTWARE;
+}

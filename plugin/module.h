@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The hook module: what a host (a mount helper today, libmount itself one day) sees of it.
+ *
+ * A mount of type fuse.svc runs through stages over a struct libmnt_context that the host has
+ * filled in. The module never prints and never exits: what went wrong is recorded, one function
+ * turns it into text.
+ */
+#ifndef FUSE_SVC_MODULE_H
+#define FUSE_SVC_MODULE_H
+
+#include <libmount.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cleanup.h"
+
+enum svc_stage {
+	SVC_STAGE_PREP,	 /* understand what is wanted; nothing is changed */
+	SVC_STAGE_MOUNT, /* talk to the server, mount */
+	SVC_STAGE_POST,	 /* tell utab */
+};
+
+struct svc_mount; /* one mount on its way through the stages */
+
+/*
+ * What the host lends to the module. @message brings words of the server that are not an error
+ * to the person who mounts; it may be called in a child process. @text is clean already.
+ */
+struct svc_host {
+	void (*message)(const char *target, const char *service, int level, const char *text);
+	bool verbose; /* hand on information too, not only warnings */
+};
+
+/* The module's descriptor, as libmount's own hooksets have one. */
+struct svc_module {
+	const char *name;
+	bool (*is_type)(const char *fstype); /* is a mount of this type ours? */
+	int (*init)(struct svc_mount **m, struct libmnt_context *cxt, const struct svc_host *host);
+	int (*run)(struct svc_mount *m, enum svc_stage stage); /* 0, or -errno and an error */
+	/*
+	 * The exit code of mount(8) for how it went, with one line about it in @buf, or "" if
+	 * there is nothing to say.
+	 */
+	int (*get_excode)(const struct svc_mount *m, char *buf, size_t size);
+	void (*deinit)(struct svc_mount *m);
+};
+
+extern const struct svc_module fuse_svc_module;
+
+/* Removes all capabilities but those the module needs. For a host's first statements. */
+int svc_limit_capabilities(void) _must_check_;
+
+#endif /* FUSE_SVC_MODULE_H */

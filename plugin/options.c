@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the caller's options say: which are mount flags, which are userspace options, which are
+ * ours, and which the server gets.
+ *
+ * libmount tells them apart. Ours and the userspace options never reach the server. Must never
+ * guess: an option of ours that is misspelt is refused, not handed on.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "svc.h"
+
+#define TIMEOUT_MAX (365UL * 24 * 3600)
+
+/* An option as libmount's iterator gives it: pointers into the string, no terminators. */
+struct option {
+	const char *name, *value;
+	size_t name_len, value_len;
+};
+
+static bool next_option(char **pos, struct option *o)
+{
+	char *name = NULL, *value = NULL;
+
+	if (mnt_optstr_next_option(pos, &name, &o->name_len, &value, &o->value_len) != 0)
+		return false;
+	o->name = name;
+	o->value = value;
+	return true;
+}
+
+static bool name_is(const struct option *o, const char *name)
+{
+	return strlen(name) == o->name_len && memcmp(o->name, name, o->name_len) == 0;
+}
+
+static int refuse_option(struct svc_mount *m, uint32_t code, const struct option *o)
+{
+	char text[FUSESVC_SUBJECT_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%.*s", (int)o->name_len, o->name);
+	return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, code, EINVAL, text);
+}
+
+/* libmount's spelling of a value (quotes, escaped commas) to the plain one. NULL: no memory. */
+static char *plain_value(const struct option *o)
+{
+	const char *p = o->value, *end = p + o->value_len;
+	char *plain = malloc(o->value_len + 1), *q = plain;
+
+	if (!plain)
+		return NULL;
+	if (end - p >= 2 && *p == '"' && end[-1] == '"') {
+		p++;
+		end--;
+	}
+	while (p < end) {
+		if (*p == '\\' && p + 1 < end && (p[1] == ',' || p[1] == '"'))
+			p++;
+		*q++ = *p++;
+	}
+	*q = '\0';
+	return plain;
+}
+
+/* Appends to a comma-separated list, with commas and backslashes of the value escaped. */
+static int append_for_server(char **list, const char *name, size_t name_len, const char *value)
+{
+	size_t old = *list ? strlen(*list) + 1 : 0;
+	size_t worst = old + name_len + (value ? 2 * strlen(value) + 1 : 0) + 1;
+	char *grown = realloc(*list, worst), *q;
+
+	if (!grown)
+		return -ENOMEM;
+	*list = grown;
+	q = grown + old;
+	if (old)
+		q[-1] = ',';
+	memcpy(q, name, name_len);
+	q += name_len;
+	if (value)
+		*q++ = '=';
+	for (; value && *value; value++) {
+		if (*value == ',' || *value == '\\')
+			*q++ = '\\';
+		*q++ = *value;
+	}
+	*q = '\0';
+	return 0;
+}
+
+/* Remembers a value that names a path: the server may open it. Takes over @value. */
+static int add_path(struct svc_options *opts, char *value)
+{
+	char **grown = realloc(opts->paths, (opts->n_paths + 2) * sizeof(char *));
+
+	if (!grown) {
+		free(value);
+		return -ENOMEM;
+	}
+	opts->paths = grown;
+	opts->paths[opts->n_paths++] = value;
+	opts->paths[opts->n_paths] = NULL;
+	return 0;
+}
+
+static int parse_timeout(struct svc_mount *m, const struct option *o)
+{
+	char digits[16], *end;
+	unsigned long seconds;
+
+	if (!o->value || o->value_len == 0 || o->value_len >= sizeof(digits))
+		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+	(void)snprintf(digits, sizeof(digits), "%.*s", (int)o->value_len, o->value);
+	if (strspn(digits, "0123456789") != o->value_len)
+		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+	errno = 0;
+	seconds = strtoul(digits, &end, 10);
+	if (errno || *end || seconds > TIMEOUT_MAX)
+		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+	m->opts.timeout = (unsigned int)seconds;
+	return 0;
+}
+
+static int parse_svc(struct svc_mount *m, const struct option *o)
+{
+	char *name = o->value ? plain_value(o) : strdup("");
+
+	if (!name)
+		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, ENOMEM, NULL);
+	free(m->opts.name);
+	m->opts.name = name;
+	return fusesvc_name_is_valid(name) ? 0 : refuse_option(m, SVC_E_OPTION_VALUE, o);
+}
+
+/* Returns 1 if it is one of ours, 0 if it is the server's, or fails. */
+static int parse_ours(struct svc_mount *m, const struct option *o)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} flags[] = {
+		{ "svc-suid", &m->opts.allow_suid },
+		{ "svc-dev", &m->opts.allow_dev },
+		{ "svc-noblk", &m->opts.no_fuseblk },
+	};
+	int rc;
+
+	if (name_is(o, "svc")) {
+		rc = parse_svc(m, o);
+		return rc ? rc : 1;
+	}
+	if (name_is(o, "svc-timeout")) {
+		rc = parse_timeout(m, o);
+		return rc ? rc : 1;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!name_is(o, flags[i].name))
+			continue;
+		if (o->value)
+			return refuse_option(m, SVC_E_OPTION_VALUE, o);
+		*flags[i].flag = true;
+		return 1;
+	}
+	if (o->name_len >= 4 && memcmp(o->name, "svc-", 4) == 0)
+		return refuse_option(m, SVC_E_OPTION_UNKNOWN, o);
+	return 0;
+}
+
+static int give_to_server(struct svc_mount *m, const struct option *o)
+{
+	_cleanup_free_ char *value = NULL;
+	int rc;
+
+	if (o->value) {
+		value = plain_value(o);
+		if (!value)
+			return -ENOMEM;
+	}
+	rc = append_for_server(&m->opts.server, o->name, o->name_len, value);
+	if (!rc && value && *value == '/')
+		rc = add_path(&m->opts, steal_pointer(&value));
+	return rc;
+}
+
+static int no_memory(struct svc_mount *m, int rc)
+{
+	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
+}
+
+/* Mount flags that FUSE servers know by name; the others are the kernel's business alone. */
+static int give_mount_flags(struct svc_mount *m)
+{
+	static const char *const known[] = { "nosuid",	"nodev",   "noexec",	 "sync",
+					     "dirsync", "noatime", "nodiratime", "nosymfollow" };
+	struct option o;
+	char *pos = m->opts.vfs;
+	int rc;
+
+	rc = append_for_server(&m->opts.server, m->opts.read_only ? "ro" : "rw", 2, NULL);
+	while (!rc && pos && next_option(&pos, &o))
+		for (size_t i = 0; i < ARRAY_SIZE(known) && !rc; i++)
+			if (name_is(&o, known[i]))
+				rc = append_for_server(&m->opts.server, o.name, o.name_len, NULL);
+	return no_memory(m, rc);
+}
+
+static int parse_mount_flags(struct svc_mount *m)
+{
+	const unsigned long unusable = MS_REMOUNT | MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE |
+				       MS_SLAVE | MS_UNBINDABLE;
+	unsigned long flags = 0;
+
+	if (m->opts.vfs && mnt_optstr_get_flags(m->opts.vfs, &flags,
+						mnt_get_builtin_optmap(MNT_LINUX_MAP)) != 0)
+		return no_memory(m, -ENOMEM);
+	if (flags & unusable)
+		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPERATION, EOPNOTSUPP,
+					 flags & MS_REMOUNT ? "remount" : "bind, move or propagation");
+	m->opts.read_only = flags & MS_RDONLY;
+	return give_mount_flags(m);
+}
+
+int svc_options_parse(struct svc_mount *m)
+{
+	const char *all = mnt_context_get_options(m->cxt);
+	_cleanup_free_ char *rest = NULL;
+	struct option o;
+	char *pos;
+	int rc;
+
+	m->opts.timeout = FUSESVC_TIMEOUT;
+	if (all && mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0) != 0)
+		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPTIONS, EINVAL, all);
+	rc = parse_mount_flags(m);
+	pos = rest;
+	while (!rc && pos && next_option(&pos, &o)) {
+		rc = parse_ours(m, &o);
+		if (rc == 0)
+			rc = no_memory(m, give_to_server(m, &o));
+		else if (rc == 1)
+			rc = 0;
+	}
+	if (!rc && m->uid != 0 && (m->opts.allow_suid || m->opts.allow_dev))
+		rc = fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_ROOT_ONLY, EPERM,
+				       m->opts.allow_suid ? "svc-suid" : "svc-dev");
+	return rc;
+}
+
+void svc_options_free(struct svc_options *o)
+{
+	for (size_t i = 0; i < o->n_paths; i++)
+		free(o->paths[i]);
+	free(o->paths);
+	free(o->vfs);
+	free(o->user);
+	free(o->server);
+	free(o->name);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests between child and parent, see request.h. Must never let a malformed packet or an
+ * unexpected descriptor through.
+ */
+#include "request.h"
+
+#include <string.h>
+#include <sys/socket.h>
+
+int svc_request_send(int sock, const struct svc_request *req, int fd1, int fd2)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control = { 0 };
+	struct svc_request copy = *req; /* struct iovec knows no const */
+	struct iovec iov = { .iov_base = &copy, .iov_len = sizeof(copy) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[2], n = 0;
+
+	if (fd1 >= 0)
+		fds[n++] = fd1;
+	if (fd2 >= 0)
+		fds[n++] = fd2;
+	if (n) {
+		size_t size = (size_t)n * sizeof(int);
+
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(size);
+		control.align.cmsg_level = SOL_SOCKET;
+		control.align.cmsg_type = SCM_RIGHTS;
+		control.align.cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(&control.align), fds, size);
+	}
+	while (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* Moves what came into @fds; returns false, and keeps the first two, if there are more. */
+static bool take_fds(struct msghdr *msg, int fds[2])
+{
+	int taken = 0;
+	bool ok = !(msg->msg_flags & MSG_CTRUNC);
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+			if (taken < 2) {
+				fds[taken++] = fd;
+			} else {
+				(void)close(fd);
+				ok = false;
+			}
+		}
+	}
+	return ok;
+}
+
+int svc_request_recv(int sock, struct svc_request *req, int fds[2])
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = req, .iov_len = sizeof(*req) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n;
+	bool ok;
+
+	fds[0] = fds[1] = -1;
+	do
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	ok = take_fds(&msg, fds);
+	if (n == (ssize_t)sizeof(*req) && ok && !(msg.msg_flags & MSG_TRUNC)) {
+		req->name[sizeof(req->name) - 1] = '\0';
+		req->words[sizeof(req->words) - 1] = '\0';
+		req->error.subject[sizeof(req->error.subject) - 1] = '\0';
+		return 0;
+	}
+	close_fd_keep_errno(fds[0]);
+	close_fd_keep_errno(fds[1]);
+	fds[0] = fds[1] = -1;
+	return n == 0 ? -ECONNRESET : -EBADMSG;
+}
+
+int svc_answer_send(int sock, int32_t answer)
+{
+	while (send(sock, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+int svc_answer_recv(int sock, int32_t *answer)
+{
+	ssize_t n;
+
+	do
+		n = recv(sock, answer, sizeof(*answer), 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)sizeof(*answer) && *answer <= 0 ? 0 : -ECONNRESET;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One mount on its way through the stages, and what the features of the module offer each other.
+ * Private to plugin/.
+ */
+#ifndef FUSE_SVC_SVC_H
+#define FUSE_SVC_SVC_H
+
+#include <signal.h>
+#include <stdint.h>
+
+#include "errors.h"
+#include "fusesvc.h"
+#include "module.h"
+#include "request.h"
+
+#define SVC_TYPE "fuse.svc"
+#define SVC_BLK_TYPE "fuseblk.svc"
+
+/* What the caller's -o options say: options.c */
+struct svc_options {
+	char *vfs;    /* mount flags, as libmount spells them */
+	char *user;   /* userspace options, for utab */
+	char *server; /* what the server gets, escaped as fuse_opt_parse(3) wants */
+	char **paths; /* option values that begin with "/", unescaped; ended by NULL */
+	size_t n_paths;
+	char *name; /* svc= */
+	unsigned int timeout;
+	bool read_only, allow_suid, allow_dev, no_fuseblk;
+};
+
+struct svc_mount {
+	struct libmnt_context *cxt;
+	struct svc_host host;
+	struct fusesvc_error error;
+	char words[FUSESVC_MESSAGE_SIZE]; /* the server's last error message, not cleaned */
+
+	struct svc_options opts;
+	uid_t uid; /* the caller */
+	gid_t gid;
+	const char *target;	      /* as the caller wrote it */
+	char *source;		      /* what is mounted; NULL if the caller has none */
+	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
+	bool fuseblk;
+	int proc_fd; /* our own /proc, wherever we go with mount -N */
+	sigset_t ending_signals; /* blocked from the mount on until utab is written */
+	sigset_t old_signals;
+	bool signals_blocked;
+
+	/* Set by the parent while and after it mounts. */
+	char *true_target;
+	pid_t server_pid;
+	bool mounted;
+};
+
+/* options.c */
+int svc_options_parse(struct svc_mount *m) _must_check_ _nonnull_all_;
+void svc_options_free(struct svc_options *o) _nonnull_all_;
+
+/* service.c */
+bool svc_is_type(const char *fstype);
+int svc_service_from_type(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_service_guess(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_service_socket_path(struct svc_mount *m, char *buf, size_t size) _must_check_ _nonnull_all_;
+int svc_service_check_socket(struct svc_mount *m) _must_check_ _nonnull_all_;
+
+/* target.c */
+int svc_target_pin(struct svc_mount *m, int *fd, mode_t *fmt) _must_check_ _nonnull_all_;
+int svc_target_check_fd(int fd, mode_t *fmt) _must_check_ _nonnull_all_;
+int svc_target_check_not_mounted(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
+int svc_target_check_same(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
+int svc_target_true_path(int fd, char **path) _must_check_ _nonnull_all_;
+bool svc_target_has_our_mount(struct svc_mount *m, int fd) _nonnull_all_;
+
+/* privs.c */
+int svc_become_caller(const struct svc_mount *m) _must_check_ _nonnull_all_;
+
+/* talk.c: the child */
+_Noreturn void svc_talk(struct svc_mount *m, int sock) _nonnull_all_;
+
+/* parent.c */
+int svc_parent_run(struct svc_mount *m) _must_check_ _nonnull_all_;
+
+/* mount.c */
+struct svc_mounter {
+	pid_t pid;
+	int fd; /* readable when the mount has ended */
+};
+int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd, int target_fd,
+		      struct svc_mounter *mounter) _must_check_ _nonnull_all_;
+int svc_mounter_end(struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
+int svc_unmount(struct svc_mount *m) /* -ENOENT: there is nothing of ours */
+	 _must_check_ _nonnull_all_;
+
+/* utab.c */
+int svc_utab_add(struct svc_mount *m) _must_check_ _nonnull_all_;
+
+/* open.c: what a server may open */
+int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *fd)
+	_must_check_ _nonnull_all_;
+
+/* mntopts.c: what a server may add to the mount options */
+int svc_mntopts_parse(const char *options, struct svc_request *req, const char **bad, size_t *bad_len)
+	_must_check_ _nonnull_all_;
+
+#endif /* FUSE_SVC_SVC_H */
