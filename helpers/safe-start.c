@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * See safe-start.h. Runs before anything that the caller could influence; must not allocate more
+ * than it needs, nor print.
+ */
+#include "safe-start.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* What a program keeps of its environment: the language of messages. */
+static const char *const kept[] = { "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TERM" };
+
+/* For root alone, as they steer libmount. */
+static const char *const kept_for_root[] = { "LIBMOUNT_DEBUG", "LIBMOUNT_FORCE_MOUNT2" };
+
+static int open_standard_fds(void)
+{
+	for (;;) {
+		int fd = open("/dev/null", O_RDWR);
+
+		if (fd < 0)
+			return -errno;
+		if (fd > 2)
+			return close(fd) < 0 ? -errno : 0;
+	}
+}
+
+/* close_range(2) is missing on kernels before 5.9; then close-on-exec of the caller must do. */
+static void close_other_fds(void)
+{
+	(void)close_range(3, ~0U, 0);
+}
+
+static int save(const char *const *names, size_t n, char **values)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *value = getenv(names[i]);
+
+		values[i] = value ? strdup(value) : NULL;
+		if (value && !values[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int restore(const char *const *names, size_t n, char **values)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (values[i] && setenv(names[i], values[i], 1) < 0)
+			rc = -errno;
+		free(values[i]);
+	}
+	return rc;
+}
+
+static int clean_environment(void)
+{
+	size_t n_root = getuid() == 0 && geteuid() == 0 ? ARRAY_SIZE(kept_for_root) : 0;
+	char *values[ARRAY_SIZE(kept)], *root_values[ARRAY_SIZE(kept_for_root)];
+	int rc;
+
+	rc = save(kept, ARRAY_SIZE(kept), values);
+	if (!rc)
+		rc = save(kept_for_root, n_root, root_values);
+	if (rc)
+		return rc;
+	if (clearenv() != 0 || setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1) < 0)
+		return -ENOMEM;
+	rc = restore(kept, ARRAY_SIZE(kept), values);
+	return rc ? rc : restore(kept_for_root, n_root, root_values);
+}
+
+int safe_start(void)
+{
+	int rc = open_standard_fds();
+
+	if (rc)
+		return rc;
+	close_other_fds();
+	(void)umask(022);
+	return clean_environment();
+}
