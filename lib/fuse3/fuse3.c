@@ -227,7 +227,9 @@ static int give_up(struct fusesvc_server *s, const char *what)
 	if (*last_log_line)
 		what = last_log_line;
 	(void)fprintf(stderr, "%s\n", what);
-	(void)fusesvc_server_message(s, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS, what);
+	/* What it refused itself, the helper can tell better. */
+	if (e->code != FUSESVC_E_REFUSED)
+		(void)fusesvc_server_message(s, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS, what);
 	(void)fusesvc_server_bye(s, EXIT_FAILURE);
 	return EXIT_FAILURE;
 }
