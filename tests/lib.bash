@@ -1,0 +1,347 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What tests that mount share. A bats file loads it, and calls prepare in setup() and clean_up in
+# teardown(); tests/run provides the namespaces in which nothing can do harm.
+#
+# After prepare: $img is a regular file, $mnt an empty directory, $script and $log belong to the
+# scripted server. After run_mount: $status, $stdout and $stderr.
+
+# What a test reads, but this file only sets.
+# shellcheck disable=SC2034
+declare img mnt script log status stdout stderr helper
+
+services=() # pids of listeners
+loops=()    # loop devices
+deadline=20 # seconds that anything may take before a test fails; ten times what is usual
+
+#
+# Needs
+#
+
+lack() {
+  if [[ ${CI:-} == true ]]; then
+    fail "needed, but missing in CI: $*"
+  else
+    skip "$*"
+  fi
+}
+
+# require root | namespace | fuse | loop | sync-init | peer | tool NAME | server NAME ...
+require() {
+  while (($#)); do
+    case $1 in
+    root) ((EUID == 0)) || lack "not root" ;;
+    namespace) [[ -n ${FSVC_INSIDE:-} ]] || lack "not started by tests/run" ;;
+    fuse) [[ -c /dev/fuse ]] || lack "no /dev/fuse" ;;
+    loop) [[ -c /dev/loop-control ]] || lack "no loop devices" ;;
+    peer) [[ -x ${FSVC_PEER:-} ]] || lack "no scripted server: FSVC_PEER is not set" ;;
+    sync-init)
+      if ! "$FSVC_PEER" --check-sync-init; then
+        is_kernel_at_least 6 18 || skip "Linux 6.18 is needed" # not even CI can change that
+        lack "/dev/fuse without SYNC_INIT"
+      fi
+      ;;
+    tool) command -v "$2" >/dev/null || lack "no $2" && shift ;;
+    server) [[ -x ${FSVC_LIBEXECDIR:-}/$2 ]] || lack "no server $2" && shift ;;
+    *) fail "require: what is $1?" ;;
+    esac
+    shift
+  done
+}
+
+is_kernel_at_least() {
+  local major minor
+  IFS=.- read -r major minor _ < <(uname -r)
+  ((major > $1 || (major == $1 && minor >= $2)))
+}
+
+#
+# Looking
+#
+
+fail() {
+  printf '%s\n' "$*" >&2
+  return 1
+}
+
+# wait_for SECONDS COMMAND...: until it succeeds
+wait_for() {
+  local end=$((SECONDS + $1 + 1))
+  shift
+  until "$@"; do
+    ((SECONDS < end)) || return 1
+    sleep 0.02
+  done
+}
+
+# Is there such a process, and is it more than a zombie?
+is_alive() {
+  local line
+  { read -r line <"/proc/$1/stat"; } 2>/dev/null || return 1
+  [[ ${line##*) } != Z* ]]
+}
+
+is_gone() { ! is_alive "$1"; }
+
+# wait_gone PID SECONDS
+wait_gone() { wait_for "$2" is_gone "$1" || fail "process $1 is still there"; }
+
+# Processes of the helper and of servers: one "PID COMMAND" a line.
+our_processes() {
+  local path exe
+  find /proc/[0-9]*/exe -printf '%p %l\n' 2>/dev/null | while read -r path exe; do
+    path=${path#/proc/}
+    case ${exe% (deleted)} in
+    "$FSVC_PEER" | */mount.fuse.svc | */valgrind/* | "${FSVC_LIBEXECDIR:-/none}"/*)
+      if is_alive "${path%/exe}"; then printf '%s %s\n' "${path%/exe}" "$exe"; fi
+      ;;
+    esac
+  done
+}
+
+# Processes that have /dev/fuse open.
+fuse_holders() { find /proc/[0-9]*/fd -lname /dev/fuse 2>/dev/null || true; }
+
+our_mounts() { grep -E ' - fuse(blk)?(\.svc(\.[^ ]*)?)? ' /proc/self/mountinfo || true; }
+
+our_loops() {
+  losetup --noheadings --raw --list --output NAME,BACK-FILE | grep -F "${FSVC_INSIDE##*/}/" || true
+}
+
+utab() { cat /run/mount/utab 2>/dev/null || true; }
+
+is_nothing_left() {
+  [[ -z $(our_mounts) && -z $(utab) && -z $(our_processes) && -z $(fuse_holders) ]]
+}
+
+# Servers take a moment to notice that they are not needed any more.
+assert_nothing_left() {
+  wait_for "$deadline" is_nothing_left || {
+    printf 'mounts left:\n%s\nutab:\n%s\nprocesses left:\n%s\nholders of /dev/fuse:\n%s\n' \
+      "$(our_mounts)" "$(utab)" "$(our_processes)" "$(fuse_holders)" >&2
+    return 1
+  }
+}
+
+#
+# Services
+#
+
+# start_service NAME... -- PROGRAM ARGS: a new instance for each connection to any of the names
+start_service() {
+  local listen=() env=() names=() var name out=$BATS_TEST_TMPDIR/service.log
+  while [[ $1 != -- ]]; do
+    names+=("$1")
+    listen+=(-l "/run/filesystems/$1")
+    shift
+  done
+  shift
+  for var in LD_LIBRARY_PATH ASAN_OPTIONS UBSAN_OPTIONS; do
+    [[ -z ${!var:-} ]] || env+=(-E "$var=${!var}")
+  done
+  systemd-socket-activate --seqpacket -a "${listen[@]}" "${env[@]}" "$@" \
+    </dev/null >>"$out" 2>&1 3>&- 4>&- &
+  services+=($!)
+  for name in "${names[@]}"; do
+    wait_for "$deadline" grep -qs "Listening on /run/filesystems/$name as" "$out" ||
+      fail "service $name does not start: $(cat "$out")"
+  done
+}
+
+stop_services() {
+  local pid
+  for pid in "${services[@]}"; do
+    kill "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+  done
+  services=()
+  rm -f /run/filesystems/*
+}
+
+# start_peer [NAME...]: the scripted server, as service "peer" or under the names
+start_peer() {
+  start_service "${@:-peer}" -- "$FSVC_PEER" "$script" "$log"
+}
+
+# obey LINE...: what the scripted server shall do from now on; its log starts anew
+obey() {
+  printf '%s\n' "$@" >"$script"
+  : >"$log"
+}
+
+# obey_and_mount LINE...: the lines, and then all that a good server does
+obey_and_mount() {
+  # shellcheck disable=SC2016 # the scripted server has variables of its own
+  obey hello args "$@" 'fsopen 0' 'source anything' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' serve
+}
+
+#
+# Mounting
+#
+
+# run_mount ARGS...: mount.fuse.svc, within a deadline
+run_mount() { run_command /sbin/mount.fuse.svc "$@"; }
+
+# run_command COMMAND...: sets $status, $stdout and $stderr
+run_command() {
+  local out=$BATS_TEST_TMPDIR/stdout err=$BATS_TEST_TMPDIR/stderr
+  status=0
+  timeout -k 5 $((deadline * 3)) "$@" >"$out" 2>"$err" </dev/null 3>&- 4>&- || status=$?
+  stdout=$(<"$out")
+  stderr=$(<"$err")
+}
+
+# start_mount ARGS...: mount.fuse.svc in a session of its own, with $helper as its pid
+start_mount() {
+  env --default-signal=INT,TERM,HUP setsid /sbin/mount.fuse.svc "$@" \
+    >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" </dev/null 3>&- 4>&- &
+  helper=$!
+}
+
+# finish_mount: waits for it, and sets $status, $stdout and $stderr
+finish_mount() {
+  wait_gone "$helper" "$deadline" || return
+  status=0
+  wait "$helper" 2>/dev/null || status=$?
+  stdout=$(<"$BATS_TEST_TMPDIR/stdout")
+  stderr=$(<"$BATS_TEST_TMPDIR/stderr")
+}
+
+# use_loop FILE: sets $loop
+use_loop() {
+  loop=$(losetup --find --show "$1")
+  loops+=("$loop")
+}
+
+is_mounted() { findmnt --nocanonicalize --noheadings --mountpoint "${1:-$mnt}" >/dev/null; }
+
+# mounted_as COLUMN [TARGET]: what findmnt says in a column about our mount
+mounted_as() {
+  findmnt --nocanonicalize --noheadings --raw --output "$1" --mountpoint "${2:-$mnt}"
+}
+
+# unmount [TARGET]
+unmount() {
+  timeout -k 5 "$deadline" umount "${1:-$mnt}"
+}
+
+#
+# Asserting
+#
+
+assert_status() {
+  ((status == $1)) || fail "exit code $status instead of $1"
+}
+
+# assert_log LINE...: the scripted server logs each of these lines, now or soon
+assert_log() {
+  local line
+  for line in "$@"; do
+    wait_for "$deadline" grep -qxF -e "$line" "$log" || fail "not in the server's log: $line"
+  done
+}
+
+refute_log() {
+  ! grep -qF -e "$1" "$log" || fail "in the server's log: $1"
+}
+
+# assert_error TEXT...: one line on stderr, in mount(8)'s form, that holds each of the texts
+assert_error() {
+  local text
+  [[ $stderr != *$'\n'* ]] || fail "more than one line"
+  [[ $stderr == "mount.fuse.svc: ${target:-$mnt}: "* ]] || fail "not in the form of mount(8)"
+  for text in "$@"; do
+    [[ $stderr == *"$text"* ]] || fail "stderr does not say: $text"
+  done
+}
+
+# assert_mount_fails STATUS TEXT...: and nothing is mounted
+assert_mount_fails() {
+  assert_status "$1" && assert_error "${@:2}" && refute_mounted "$mnt"
+}
+
+assert_mount_works() {
+  assert_status 0 && { [[ -z $stderr ]] || fail "stderr is not empty"; } && assert_mounted "$mnt"
+}
+
+# shellcheck disable=SC2120 # the argument is optional
+assert_mounted() { is_mounted "${1:-$mnt}" || fail "not mounted"; }
+# shellcheck disable=SC2120
+refute_mounted() { ! is_mounted "${1:-$mnt}" || fail "mounted"; }
+
+# assert_option OPTION... / refute_option OPTION...: among the options of our mount
+assert_option() {
+  local option
+  for option in "$@"; do
+    [[ ,$(mounted_as OPTIONS), == *",$option,"* ]] || fail "not among the mount options: $option"
+  done
+}
+
+refute_option() {
+  local option
+  for option in "$@"; do
+    [[ ,$(mounted_as OPTIONS), != *",$option,"* ]] || fail "among the mount options: $option"
+  done
+}
+
+#
+# Before and after each test
+#
+
+prepare() {
+  require root namespace fuse peer tool systemd-socket-activate
+  img=$BATS_TEST_TMPDIR/img
+  mnt=$BATS_TEST_TMPDIR/mnt
+  script=$BATS_TEST_TMPDIR/script
+  log=$BATS_TEST_TMPDIR/log
+  status='' stdout='' stderr='' helper=''
+  truncate -s 64K "$img"
+  mkdir "$mnt"
+  : >"$script"
+  : >"$log"
+}
+
+show_failure() {
+  printf 'status: %s\nstdout: %s\nstderr: %s\n' "$status" "$stdout" "$stderr"
+  [[ ! -s $log ]] || sed 's/^/server: /' "$log"
+  [[ ! -s $BATS_TEST_TMPDIR/service.log ]] || sed 's/^/service: /' "$BATS_TEST_TMPDIR/service.log"
+}
+
+# By pid and path, whatever the test left.
+remove_rest() {
+  local pid target dev
+  [[ -z $helper ]] || kill -KILL "$helper" 2>/dev/null || true
+  our_processes | while read -r pid _; do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  our_mounts | while read -r _ _ _ _ target _; do
+    printf -v target '%b' "$target" # mountinfo writes a space as \040
+    umount --lazy --no-canonicalize "$target" || true
+  done
+  for dev in "${loops[@]}"; do
+    losetup --detach "$dev" || true
+  done
+  loops=()
+  rm -f /run/mount/utab
+  : >/etc/fstab
+}
+
+# clean_up: for teardown(); fails if the test left something
+clean_up() {
+  local rc=0
+  [[ -n ${FSVC_INSIDE:-} && -d ${mnt:-} ]] || return 0
+  if [[ -n ${BATS_TEST_COMPLETED:-} ]]; then
+    assert_nothing_left || rc=1
+  else
+    rc=1
+  fi
+  ((rc == 0)) || show_failure
+  stop_services
+  remove_rest
+  if [[ -n $(our_loops) ]]; then
+    our_loops
+    rc=1
+  fi
+  return "$rc"
+}
