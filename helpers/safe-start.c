@@ -6,6 +6,7 @@
 #include "safe-start.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -27,10 +28,13 @@ static int open_standard_fds(void)
 	}
 }
 
-/* close_range(2) is missing on kernels before 5.9; then close-on-exec of the caller must do. */
-static void close_other_fds(void)
+/*
+ * Nothing that the caller had open goes on to another program. It stays open for us: with -N,
+ * libmount passes the namespace as a descriptor. Kernels before 5.11 cannot; we execute nothing.
+ */
+static void keep_fds_to_ourselves(void)
 {
-	(void)close_range(3, ~0U, 0);
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
 }
 
 static int save(const char *const *names, size_t n, char **values)
@@ -80,7 +84,7 @@ int safe_start(void)
 
 	if (rc)
 		return rc;
-	close_other_fds();
+	keep_fds_to_ourselves();
 	(void)umask(022);
 	return clean_environment();
 }

@@ -8,8 +8,8 @@
 #include "cleanup.h"
 
 /*
- * Makes sure that descriptors 0 to 2 are open and no other is, that the environment holds only
- * what is on a list, and that files are made with umask 022. Returns 0 or -errno.
+ * Makes sure that descriptors 0 to 2 are open and all others close-on-exec, that the environment
+ * holds only what is on a list, and that files are made with umask 022. Returns 0 or -errno.
  */
 int safe_start(void) _must_check_;
 

@@ -17,7 +17,7 @@ struct fusesvc_client;
 
 /**
  * struct fusesvc_open_request - a server wants a file
- * @path:       as the server wrote it: not empty, terminated, otherwise unchecked
+ * @path:       as the server wrote it: terminated, otherwise unchecked; may be empty
  * @open_flags: O_* as the server wrote them, unchecked
  * @create_mode: unchecked
  * @block_size: only for @bdev: wanted block size, or 0

@@ -10,10 +10,14 @@
 
 #include "svc.h"
 
-/* The parent's: mounting and namespaces, making the child, looking at what root may look at. */
+/*
+ * The parent's: mounting and namespaces, making the child, looking at what root may look at. The
+ * last is for root as the caller alone: mount(8) names a namespace (-N) by a descriptor of its
+ * own, in /proc, where the kernel asks for at least the capabilities that mount(8) has.
+ */
 static const unsigned int parent_caps[] = {
-	CAP_SYS_ADMIN, CAP_SYS_CHROOT, CAP_SETUID, CAP_SETGID,
-	CAP_SETPCAP,   CAP_KILL,       CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+	CAP_SYS_ADMIN, CAP_SYS_CHROOT,	 CAP_SETUID,	      CAP_SETGID,     CAP_SETPCAP,
+	CAP_KILL,      CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE,
 };
 
 /* The child's, if the caller is root: opening the files that root named. */
@@ -39,7 +43,7 @@ static int keep_only(const unsigned int *caps, size_t n)
 
 int svc_limit_capabilities(void)
 {
-	return keep_only(parent_caps, ARRAY_SIZE(parent_caps));
+	return keep_only(parent_caps, ARRAY_SIZE(parent_caps) - (getuid() != 0));
 }
 
 static int set_ids(uid_t uid, gid_t gid)

@@ -255,3 +255,21 @@ assert_contained_mount() {
     unmount "$mnt.$i"
   done
 }
+
+@test "archive: mount -N and umount -N: in another mount namespace, and not here" {
+  make_tree
+  tar -C "$tree" -cf "$img" .
+  mkdir /run/ns
+  mount --bind --make-private /run/ns /run/ns
+  : >/run/ns/other
+  unshare --mount=/run/ns/other --propagation private true
+  run_command mount -N /run/ns/other -t fuse.svc.archive "$img" "$mnt"
+  assert_status 0
+  refute_mounted
+  run nsenter --mount=/run/ns/other findmnt -no FSTYPE --mountpoint "$mnt"
+  [[ $output == fuse.svc.archive ]]
+  run_command umount -N /run/ns/other "$mnt"
+  assert_status 0
+  umount /run/ns/other
+  umount /run/ns
+}
