@@ -201,6 +201,9 @@ static ssize_t receive(struct channel *ch, struct channel_extra *extra)
 	};
 	ssize_t size = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
+	/* A peer that went without reading all of ours: the error comes once, before its last words. */
+	if (size < 0 && errno == ECONNRESET)
+		size = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (size < 0)
 		return -errno;
 	if (take_control(ch, &msg, extra) || (msg.msg_flags & MSG_TRUNC))

@@ -163,6 +163,12 @@ static int say_hello(struct fusesvc_client *c, uint32_t flags)
 	return 0;
 }
 
+/* What an answer came to. A server that is gone may have said why before: that is still to be read. */
+static int answered(struct fusesvc_client *c, uint32_t step, int rc)
+{
+	return rc && rc != -EPIPE ? channel_failed(c, step, rc, NULL) : 0;
+}
+
 static int send_file(struct fusesvc_client *c, const char *path, int error, int fd)
 {
 	struct packet p = {
@@ -195,9 +201,8 @@ int fusesvc_client_start(struct fusesvc_client *c, uint32_t flags, int argc, con
 static int reply(struct fusesvc_client *c, uint32_t step, int error)
 {
 	struct packet p = { .type = PACKET_REPLY, .reply = { (uint32_t)-error } };
-	int rc = channel_send(&c->ch, &p, -1);
 
-	return rc ? channel_failed(c, step, rc, NULL) : 0;
+	return answered(c, step, channel_send(&c->ch, &p, -1));
 }
 
 static int on_open(struct fusesvc_client *c, const struct packet *p)
@@ -220,7 +225,7 @@ static int on_open(struct fusesvc_client *c, const struct packet *p)
 	else
 		rc = c->ops->open ? c->ops->open(c->data, &req, &fd) : -EOPNOTSUPP;
 	rc = send_file(c, p->string, rc < 0 ? -rc : 0, rc < 0 ? -1 : fd);
-	return rc ? channel_failed(c, FUSESVC_STEP_OPEN, rc, NULL) : 0;
+	return answered(c, FUSESVC_STEP_OPEN, rc);
 }
 
 /* Is it this command's turn? Notes that it was sent, so that a second one is refused. */

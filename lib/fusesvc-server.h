@@ -183,7 +183,8 @@ int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_re
  * @progress: 0 to 1000 per mille, or %FUSESVC_NO_PROGRESS
  * @text:     the words, cut to %FUSESVC_MESSAGE_SIZE; no newline
  *
- * Does nothing, with 0, if the helper takes no messages, after goodbye, and once
+ * Each message gives the server the helper's whole timeout again: a long start should send one now
+ * and then. Does nothing, with 0, if the helper takes no messages, after goodbye, and once
  * %FUSESVC_MAX_MESSAGES were sent.
  *
  * Returns: 0 or a negative errno value.

@@ -200,15 +200,16 @@ static const struct fuse_opt loop_opts[] = {
 	FUSE_OPT_END,
 };
 
-/* libfuse says what is wrong only to its log: keep the last line for the person who mounts. */
+/* libfuse says what is wrong only to its log: until the mount, keep the last line for a message. */
 static char last_log_line[512];
+static bool is_mounted; /* from then on there are threads */
 
 __attribute__((format(printf, 2, 0))) static void keep_log(enum fuse_log_level level,
 							     const char *fmt, va_list ap)
 {
 	va_list copy;
 
-	if (level <= FUSE_LOG_ERR) {
+	if (level <= FUSE_LOG_ERR && !is_mounted) {
 		va_copy(copy, ap);
 		(void)vsnprintf(last_log_line, sizeof(last_log_line), fmt, copy);
 		va_end(copy);
@@ -258,10 +259,12 @@ static int mount_and_serve(struct fusesvc_server *s, struct fuse *fuse,
 
 	if (fuse_set_signal_handlers(se))
 		return give_up(s, "cannot set signal handlers");
-	if (fusesvc_fuse3_session_mount(s, se, req))
+	if (fusesvc_fuse3_session_mount(s, se, req)) {
 		rc = give_up(s, "the mount failed");
-	else
+	} else {
+		is_mounted = true;
 		rc = run_loop(fuse, opts) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	}
 	fuse_remove_signal_handlers(se);
 	return rc;
 }
