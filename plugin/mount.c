@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "svc.h"
@@ -91,16 +90,27 @@ static int build_options(const struct svc_mount *m, const struct svc_request *re
 	return rc;
 }
 
-/* How libmount may name a pinned mount point. A directory becomes ".", which needs no /proc. */
-static int name_target(int target_fd, mode_t fmt, char *buf, size_t size)
+/*
+ * A path to a descriptor, relative to our own /proc, which becomes the working directory: it is
+ * right in whatever mount namespace we are, and asks no file system on the way.
+ */
+static int path_to_fd(const struct svc_mount *m, int fd, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "self/fd/%d", fd);
+	return fchdir(m->proc_fd) < 0 ? -errno : 0;
+}
+
+/* How libmount may name a pinned mount point. */
+static int name_target(const struct svc_mount *m, int target_fd, mode_t fmt, char *buf, size_t size)
 {
 	if (fmt == S_IFDIR) {
 		(void)snprintf(buf, size, ".");
 		return fchdir(target_fd) < 0 ? -errno : 0;
 	}
-	/* The new mount API does not follow such a link, mount(2) does. */
-	(void)snprintf(buf, size, "/proc/self/fd/%d", target_fd);
-	return setenv("LIBMOUNT_FORCE_MOUNT2", "always", 1) < 0 ? -errno : 0;
+	/* The new mount API does not follow a link to a file, mount(2) does. */
+	if (setenv("LIBMOUNT_FORCE_MOUNT2", "always", 1) < 0)
+		return -errno;
+	return path_to_fd(m, target_fd, buf, size);
 }
 
 static int call_libmount(const struct svc_mount *m, const char *target, const char *optstr)
@@ -144,7 +154,7 @@ static int mount_now(struct svc_mount *m, const struct svc_request *req, int fus
 	if (!rc)
 		rc = build_options(m, req, fuse_fd, fmt, &optstr);
 	if (!rc)
-		rc = name_target(target_fd, fmt, target, sizeof(target));
+		rc = name_target(m, target_fd, fmt, target, sizeof(target));
 	return rc ? rc : call_libmount(m, target, optstr);
 }
 
@@ -181,7 +191,7 @@ int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fu
 
 int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 {
-	int32_t answer = -EINTR;
+	int32_t answer = -EIO;
 	ssize_t n;
 
 	if (mounter->pid <= 0)
@@ -192,7 +202,7 @@ int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 		n = read(mounter->fd, &answer, sizeof(answer));
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(answer) || answer > 0)
-		answer = -EINTR;
+		answer = -EIO;
 	while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close_fd_keep_errno(steal_fd(&mounter->fd));
@@ -200,23 +210,13 @@ int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 	return answer;
 }
 
-/* Detaches the mount at whose root @fd lies. */
-static int unmount_root(int fd)
+/* Detaches the mount at whose root @fd lies. Must not ask its server anything: it may hang. */
+static int unmount_root(const struct svc_mount *m, int fd)
 {
-	struct stat st;
 	char path[64];
-	int rc;
+	int rc = path_to_fd(m, fd, path, sizeof(path));
 
-	if (fstatat(fd, "", &st, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode)) {
-		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
-	}
-	if (fchdir(fd) < 0)
-		return -errno;
-	rc = umount2(".", MNT_DETACH) < 0 ? -errno : 0;
-	if (chdir("/") < 0 && !rc)
-		rc = -errno;
-	return rc;
+	return rc ? rc : umount2(path, MNT_DETACH) < 0 ? -errno : 0;
 }
 
 int svc_unmount(struct svc_mount *m)
@@ -232,7 +232,7 @@ int svc_unmount(struct svc_mount *m)
 	if (fd < 0)
 		rc = -errno;
 	else
-		rc = svc_target_has_our_mount(m, fd) ? unmount_root(fd) : -ENOENT;
+		rc = svc_target_has_our_mount(m, fd) ? unmount_root(m, fd) : -ENOENT;
 	if (!mnt_context_switch_ns(m->cxt, old) && !rc)
 		rc = -EINVAL;
 	return rc;

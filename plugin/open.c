@@ -76,12 +76,10 @@ int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *f
 	pin = open(req->path, O_PATH | O_CLOEXEC | (int)(flags & O_NOFOLLOW));
 	if (pin < 0 || fstat(pin, &st) < 0)
 		return refuse(m, req, SVC_E_OPEN_FAILED, errno);
-	if (S_ISDIR(st.st_mode))
-		return refuse(m, req, SVC_E_ASKED_FORMAT, EISDIR);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		return refuse(m, req, SVC_E_ASKED_FORMAT, EPERM);
 	if (req->bdev && !S_ISBLK(st.st_mode))
-		return refuse(m, req, SVC_E_ASKED_FORMAT, ENOTBLK);
+		return refuse(m, req, SVC_E_ASKED_BDEV, ENOTBLK);
 
 	/* A fuseblk mount claims the device for itself, which an exclusive descriptor forbids. */
 	if (m->fuseblk && S_ISBLK(st.st_mode))

@@ -107,7 +107,7 @@ static int start_mount(struct parent *p, const struct svc_request *req, int fds[
 	if (rc)
 		return m->error.code ? rc : request_error(m);
 	m->server_pid = req->server_pid;
-	rc = svc_target_true_path(fds[1], &m->true_target);
+	rc = svc_target_locate(m, fds[1]);
 	if (!rc)
 		rc = svc_mounter_start(m, req, fds[0], fds[1], &p->mounter);
 	return rc ? process_error(m, -rc, "cannot start the mount") : 0;

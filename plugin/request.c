@@ -102,7 +102,8 @@ int svc_request_recv(int sock, struct svc_request *req, int fds[2])
 
 int svc_answer_send(int sock, int32_t answer)
 {
-	while (send(sock, &answer, sizeof(answer), MSG_NOSIGNAL) < 0)
+	/* Whoever does not read its answers must not make us wait. */
+	while (send(sock, &answer, sizeof(answer), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;

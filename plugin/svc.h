@@ -49,6 +49,7 @@ struct svc_mount {
 
 	/* Set by the parent while and after it mounts. */
 	char *true_target;
+	uint64_t target_mnt_id; /* the mount in which the mount point lies */
 	pid_t server_pid;
 	bool mounted;
 };
@@ -69,7 +70,7 @@ int svc_target_pin(struct svc_mount *m, int *fd, mode_t *fmt) _must_check_ _nonn
 int svc_target_check_fd(int fd, mode_t *fmt) _must_check_ _nonnull_all_;
 int svc_target_check_not_mounted(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 int svc_target_check_same(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
-int svc_target_true_path(int fd, char **path) _must_check_ _nonnull_all_;
+int svc_target_locate(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 bool svc_target_has_our_mount(struct svc_mount *m, int fd) _nonnull_all_;
 
 /* privs.c */

@@ -86,10 +86,18 @@ int svc_target_check_same(struct svc_mount *m, int fd)
 	return 0;
 }
 
-int svc_target_true_path(int fd, char **path)
+/* Notes where a pinned mount point is: its true path, and the mount in which it lies. */
+int svc_target_locate(struct svc_mount *m, int fd)
 {
 	char link[64], buf[PATH_MAX];
+	struct statx stx;
 	ssize_t len;
+	int rc;
+
+	rc = cached_statx(fd, &stx);
+	if (rc)
+		return rc;
+	m->target_mnt_id = stx.stx_mnt_id;
 
 	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	len = readlink(link, buf, sizeof(buf) - 1);
@@ -98,8 +106,8 @@ int svc_target_true_path(int fd, char **path)
 	buf[len] = '\0';
 	if (buf[0] != '/')
 		return -ENOENT;
-	*path = strdup(buf);
-	return *path ? 0 : -ENOMEM;
+	m->true_target = strdup(buf);
+	return m->true_target ? 0 : -ENOMEM;
 }
 
 static void unref_table(struct libmnt_table **tb)
@@ -174,8 +182,12 @@ bool svc_target_has_our_mount(struct svc_mount *m, int fd)
 	_cleanup_(unref_table) struct libmnt_table *tb = NULL;
 	struct libmnt_fs *fs;
 	char *value = NULL, expected[16];
+	struct statx stx;
 	size_t len = 0;
 
+	if (cached_statx(fd, &stx) != 0 || stx.stx_mnt_id == m->target_mnt_id ||
+	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+		return false;
 	tb = read_mountinfo(m);
 	fs = tb ? find_mount_of(fd, tb) : NULL;
 	if (!fs || !is_mount_of_service(m, fs))
