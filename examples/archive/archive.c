@@ -26,8 +26,8 @@
 
 #define PROGRAM "archive"
 
-#define PROGRESS_EVERY 2 /* seconds */
-#define PROGRESS_MAX 40	 /* messages */
+#define PROGRESS_EVERY 2  /* seconds */
+#define PROGRESS_MAX   40 /* messages */
 
 /** struct options - what the arguments say; @bad is the first that is not known */
 struct options {
@@ -35,7 +35,7 @@ struct options {
 	char *source;
 	char *target;
 	char *bad;
-	unsigned int max_entries;
+	char *max_entries;
 	int help;
 	int version;
 };
@@ -55,7 +55,7 @@ struct archive_program {
 enum { KEY_IGNORE };
 
 static const struct fuse_opt option_specs[] = {
-	{ "max_entries=%u", offsetof(struct options, max_entries), 0 },
+	{ "max_entries=%s", offsetof(struct options, max_entries), 0 },
 	{ "-h", offsetof(struct options, help), 1 },
 	{ "--help", offsetof(struct options, help), 1 },
 	{ "-V", offsetof(struct options, version), 1 },
@@ -100,9 +100,18 @@ static void say(struct archive_program *p, int level, const char *text)
 		(void)fusesvc_server_message(p->service, level, FUSESVC_NO_PROGRESS, clean);
 }
 
+/* Was it the helper that said no? It tells the person who mounts itself, and better. */
+static bool was_refused(const struct archive_program *p)
+{
+	return p->service && fusesvc_server_error(p->service)->code == FUSESVC_E_REFUSED;
+}
+
 static int give_up(struct archive_program *p, const char *text)
 {
-	say(p, FUSESVC_MSG_ERROR, text);
+	if (was_refused(p))
+		(void)fprintf(stderr, PROGRAM ": %s\n", text);
+	else
+		say(p, FUSESVC_MSG_ERROR, text);
 	if (p->service)
 		(void)fusesvc_server_bye(p->service, EXIT_FAILURE);
 	return EXIT_FAILURE;
@@ -143,13 +152,25 @@ static void tell_skipped(struct archive_program *p)
 	say(p, FUSESVC_MSG_WARNING, text);
 }
 
+/* The option of that name, 0 if it makes no sense. */
+static uint32_t max_entries(const struct options *o)
+{
+	unsigned long n;
+	char *end;
+
+	if (!o->max_entries)
+		return INDEX_MAX_ENTRIES;
+	n = strtoul(o->max_entries, &end, 10);
+	return *end == '\0' && *o->max_entries != '-' && n <= INT32_MAX ? (uint32_t)n : 0;
+}
+
 /* From an open image to a file system that can be served; text says what is wrong. */
 static int load(struct archive_program *p, int fd, char *text, size_t size)
 {
 	struct index_params params = {
 		.uid = getuid(),
 		.gid = getgid(),
-		.max_entries = p->opts.max_entries,
+		.max_entries = max_entries(&p->opts),
 		.max_bytes = INDEX_MAX_BYTES,
 	};
 	struct reader_params reader_params = { .log = log_trouble };
@@ -188,8 +209,8 @@ static int check_options(const struct options *o, char *text, size_t size)
 		(void)snprintf(text, size, "unknown option \"%s\"", o->bad);
 	else if (!o->source || !o->target)
 		(void)snprintf(text, size, "an image and a mount point are needed");
-	else if (o->max_entries == 0 || o->max_entries > INT32_MAX)
-		(void)snprintf(text, size, "max_entries=%u is out of range", o->max_entries);
+	else if (max_entries(o) == 0)
+		(void)snprintf(text, size, "max_entries=%s is out of range", o->max_entries);
 	else
 		return 0;
 	return -EINVAL;
@@ -315,8 +336,7 @@ static int add_fuse_options(const struct options *o, struct fuse_args *args)
 
 	if (asprintf(&fsname, "fsname=%s", o->source) >= 0 &&
 	    fuse_opt_add_opt(&opts, "ro,default_permissions,subtype=" PROGRAM) == 0 &&
-	    fuse_opt_add_opt_escaped(&opts, fsname) == 0 &&
-	    fuse_opt_add_arg(args, "-o") == 0)
+	    fuse_opt_add_opt_escaped(&opts, fsname) == 0 && fuse_opt_add_arg(args, "-o") == 0)
 		rc = fuse_opt_add_arg(args, opts);
 	free(fsname);
 	free(opts);
@@ -365,7 +385,6 @@ int main(int argc, char **argv)
 
 	/* Names in archives are UTF-8 now and then; they are wanted as they are. */
 	(void)setlocale(LC_ALL, "C.UTF-8");
-	p->opts.max_entries = INDEX_MAX_ENTRIES;
 	rc = fusesvc_server_accept(&p->service, &error);
 	if (rc) {
 		char text[512];
@@ -379,5 +398,6 @@ int main(int argc, char **argv)
 	free(p->opts.source);
 	free(p->opts.target);
 	free(p->opts.bad);
+	free(p->opts.max_entries);
 	return rc;
 }

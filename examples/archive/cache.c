@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_BUCKETS 8192U /* chunks of small files are small: there may be many */
+#define N_BUCKETS      8192U /* chunks of small files are small: there may be many */
 #define CHUNK_OVERHEAD 64U
 
 static size_t chunk_cost(const struct chunk *k)

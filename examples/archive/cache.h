@@ -60,7 +60,7 @@ struct extents {
 	struct extent_list {
 		struct extent *v;
 		uint32_t n, cap;
-	} *entries;
+	} * entries;
 	uint32_t n_entries;
 	uint32_t n_extents;
 };

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define MAX_OF_ENTRY 4096U
-#define MAX_OF_ALL (256U * 1024)
+#define MAX_OF_ALL   (256U * 1024)
 
 int extents_init(struct extents *x, uint32_t n_entries)
 {

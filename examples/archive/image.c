@@ -21,6 +21,9 @@
 /* The first read at a new place is short: headers are looked at and skipped by the thousand. */
 #define WINDOW_MIN (8U * 1024)
 
+/* A tar without files is one record of zeros, of a size that somebody chose. */
+#define MAX_BLANK (1024U * 1024)
+
 static int (*const filters[])(struct archive *) = {
 	archive_read_support_filter_gzip, archive_read_support_filter_bzip2,
 	archive_read_support_filter_xz,	  archive_read_support_filter_lzma,
@@ -29,8 +32,8 @@ static int (*const filters[])(struct archive *) = {
 };
 
 static int (*const formats[])(struct archive *) = {
-	archive_read_support_format_tar,  archive_read_support_format_zip_seekable,
-	archive_read_support_format_7zip, archive_read_support_format_cpio,
+	archive_read_support_format_tar,     archive_read_support_format_zip_seekable,
+	archive_read_support_format_7zip,    archive_read_support_format_cpio,
 	archive_read_support_format_iso9660,
 };
 
@@ -110,6 +113,25 @@ int image_read(const struct image *img, void *buf, size_t len, uint64_t pos)
 	if (n < 0)
 		return (int)n;
 	return (size_t)n == len ? 0 : -EIO;
+}
+
+bool image_is_blank(const struct image *img)
+{
+	uint8_t buf[4096];
+	uint64_t pos;
+	ssize_t n = 0, i;
+
+	if (img->size > MAX_BLANK)
+		return false;
+	for (pos = 0; pos < img->size; pos += (uint64_t)n) {
+		n = image_read_some(img, buf, sizeof(buf), pos);
+		if (n <= 0)
+			return false;
+		for (i = 0; i < n; i++)
+			if (buf[i])
+				return false;
+	}
+	return true;
 }
 
 static uint64_t stream_size(const struct stream *s)
@@ -259,14 +281,20 @@ void stream_free(struct stream *s)
 int stream_fault(const struct stream *s, struct fault *f)
 {
 	const char *words = archive_error_string(s->archive);
+	uint8_t magic[4];
 
 	if (s->io_error)
 		return fault_set(f, s->io_error, "cannot read the image: %s",
 				 strerror(s->io_error));
 	if (archive_errno(s->archive) == ENOMEM)
 		return fault_set(f, ENOMEM, "out of memory");
-	if (archive_format(s->archive) == 0)
+	if (archive_format(s->archive) == 0) {
+		/* The part of a zip that counts is its end. */
+		if (!image_read(s->image, magic, sizeof(magic), 0) &&
+		    memcmp(magic, "PK\3\4", sizeof(magic)) == 0)
+			return fault_set(f, EIO, "corrupt archive: a zip without its end");
 		return fault_set(f, EINVAL, "not an archive of a known format");
+	}
 	return fault_set(f, EIO, "corrupt archive: %s", words ? words : "unexpected end");
 }
 

@@ -74,6 +74,9 @@ int image_init(struct image *img, int fd, struct fault *f)
 int image_read(const struct image *img, void *buf, size_t len, uint64_t pos)
 	__attribute__((warn_unused_result, nonnull));
 
+/** image_is_blank() - nothing but zeros, and not many */
+bool image_is_blank(const struct image *img) __attribute__((nonnull));
+
 /**
  * stream_open() - start a pass
  * @base:	where to begin; not 0 only for formats whose entries stand by themselves

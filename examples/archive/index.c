@@ -10,6 +10,8 @@
  * entry claims; the pass is bounded by the number of headers and by the memory of the tree.
  */
 #include "index.h"
+#include "iso.h"
+#include "path.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,8 +32,8 @@ struct pass {
 	struct archive_entry *entry;
 	struct fault *fault;
 	uint64_t before;
-	bool no_owner;	   /* the format has none: a zero means nothing */
-	bool no_mode;	   /* the format has no permissions */
+	bool no_owner; /* the format has none: a zero means nothing */
+	bool no_mode;  /* the format has no permissions */
 };
 
 static void skip(struct pass *p, const char *name, const char *why)
@@ -76,40 +78,6 @@ uint32_t index_check(const struct tree *t, struct archive_entry *entry)
 	return (uint32_t)hash_bytes(&t->key, size, name, strlen(name)) | 1U;
 }
 
-/* The next component of a path that is not "." or empty; its length, 0 at the end. */
-static size_t next_component(const char **path)
-{
-	size_t len;
-
-	do {
-		*path += strspn(*path, "/");
-		len = strcspn(*path, "/");
-		if (len != 1 || **path != '.')
-			break;
-		*path += 1;
-	} while (1);
-	return len;
-}
-
-/* Why a path cannot be in the tree, or NULL. */
-static const char *path_trouble(const char *path)
-{
-	unsigned int depth = 0;
-	size_t len;
-
-	if (*path == '\0')
-		return "it has an empty name";
-	for (; (len = next_component(&path)) > 0; path += len) {
-		if (len == 2 && memcmp(path, "..", 2) == 0)
-			return "its name has a \"..\"";
-		if (len > TREE_MAX_NAME)
-			return "its name is too long";
-		if (++depth > TREE_MAX_DEPTH)
-			return "it is too deep in directories";
-	}
-	return NULL;
-}
-
 static void implicit_dir(const struct pass *p, struct inode *inode)
 {
 	inode->mode = S_IFDIR | 0755;
@@ -132,10 +100,10 @@ static int walk(struct pass *p, const char *path, uint32_t *parent, const char *
 	int rc;
 
 	*parent = TREE_ROOT;
-	*len = next_component(&path);
+	*len = path_next(&path);
 	for (*name = path; *len; *name = next, *len = next_len) {
 		next = *name + *len;
-		next_len = next_component(&next);
+		next_len = path_next(&next);
 		if (next_len == 0)
 			break;
 		node = tree_find(t, *parent, *name, *len);
@@ -162,7 +130,7 @@ static uint32_t find_path(const struct tree *t, const char *path)
 	uint32_t node = TREE_ROOT;
 	size_t len;
 
-	for (; node != TREE_NONE && (len = next_component(&path)) > 0; path += len)
+	for (; node != TREE_NONE && (len = path_next(&path)) > 0; path += len)
 		node = tree_find(t, node, path, len);
 	return node;
 }
@@ -207,15 +175,15 @@ static void take_attributes(const struct pass *p, struct inode *inode)
 
 	inode->mtime = p->img->mtime;
 	if (archive_entry_mtime_is_set(e))
-		inode->mtime = (struct timespec){ archive_entry_mtime(e),
-						  archive_entry_mtime_nsec(e) };
+		inode->mtime =
+			(struct timespec){ archive_entry_mtime(e), archive_entry_mtime_nsec(e) };
 	inode->atime = inode->ctime = inode->mtime;
 	if (archive_entry_atime_is_set(e))
-		inode->atime = (struct timespec){ archive_entry_atime(e),
-						  archive_entry_atime_nsec(e) };
+		inode->atime =
+			(struct timespec){ archive_entry_atime(e), archive_entry_atime_nsec(e) };
 	if (archive_entry_ctime_is_set(e))
-		inode->ctime = (struct timespec){ archive_entry_ctime(e),
-						  archive_entry_ctime_nsec(e) };
+		inode->ctime =
+			(struct timespec){ archive_entry_ctime(e), archive_entry_ctime_nsec(e) };
 }
 
 /* Where the contents are; NULL or what is wrong with them. */
@@ -387,6 +355,8 @@ static int learn_format(struct pass *p)
 		p->no_owner = true;
 	} else if (format == ARCHIVE_FORMAT_ISO9660) {
 		p->no_owner = p->no_mode = !name || !strcasestr(name, "rockridge");
+		if (!filtered)
+			rc = iso_check(p->img, p->fault);
 	}
 	return rc;
 }
@@ -406,9 +376,21 @@ static int too_much(const struct pass *p)
 static int header_failed(const struct pass *p)
 {
 	if (p->ix->n_entries == 0 && archive_read_has_encrypted_entries(p->s->archive) > 0)
-		return fault_set(p->fault, ENOKEY,
-				 "the archive's list of files is encrypted, which is not supported");
+		return fault_set(
+			p->fault, ENOKEY,
+			"the archive's list of files is encrypted, which is not supported");
 	return stream_fault(p->s, p->fault);
+}
+
+/* To libarchive whatever begins with zeros is a tar without files. */
+static int check_empty(const struct pass *p)
+{
+	int format = archive_format(p->s->archive) & ARCHIVE_FORMAT_BASE_MASK;
+
+	if (p->ix->n_entries || format != ARCHIVE_FORMAT_TAR || stream_is_filtered(p->s) ||
+	    image_is_blank(p->img))
+		return 0;
+	return fault_set(p->fault, EINVAL, "not an archive of a known format");
 }
 
 static int read_headers(struct pass *p)
@@ -418,12 +400,12 @@ static int read_headers(struct pass *p)
 
 	while (!rc) {
 		r = archive_read_next_header2(p->s->archive, p->entry);
-		if (r == ARCHIVE_EOF)
-			return 0;
 		if (r == ARCHIVE_FATAL)
 			return header_failed(p);
 		if (ix->n_entries == 0)
 			rc = learn_format(p);
+		if (r == ARCHIVE_EOF)
+			return rc ? rc : check_empty(p);
 		if (++ix->n_entries > p->params->max_entries)
 			return too_much(p);
 		if (rc)
@@ -437,7 +419,9 @@ static int read_headers(struct pass *p)
 	}
 	if (rc == -E2BIG)
 		return too_much(p);
-	return fault_set(p->fault, -rc, "cannot read the archive: %s", strerror(-rc));
+	if (*p->fault->text == '\0')
+		(void)fault_set(p->fault, -rc, "cannot read the archive: %s", strerror(-rc));
+	return rc;
 }
 
 static void finish(struct index *ix)
@@ -463,6 +447,7 @@ int index_build(struct index *ix, const struct image *img, const struct index_pa
 	int rc;
 
 	memset(ix, 0, sizeof(*ix));
+	f->text[0] = '\0';
 	rc = tree_init(&ix->tree, params->max_entries, params->max_bytes);
 	if (rc)
 		return fault_set(f, -rc, "cannot make the index: %s", strerror(-rc));

@@ -13,7 +13,7 @@
 #include "zip.h"
 
 #define INDEX_MAX_ENTRIES 1000000U
-#define INDEX_MAX_BYTES (512ULL * 1024 * 1024)
+#define INDEX_MAX_BYTES	  (512ULL * 1024 * 1024)
 
 /**
  * struct index_params - how to build it

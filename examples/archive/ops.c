@@ -19,9 +19,9 @@
 #define FOREVER (365.0 * 24 * 60 * 60)
 
 /* Places in a directory: after ".", after "..", after the child with that number. */
-#define PLACE_DOT 1
+#define PLACE_DOT    1
 #define PLACE_DOTDOT 2
-#define PLACE_CHILD 2
+#define PLACE_CHILD  2
 
 static struct archive_fs *the_fs(void)
 {

@@ -151,8 +151,7 @@ static struct cursor *victim(struct reader *r)
 /* Is what the cursor stands in the entry that was indexed? */
 static bool arrived(const struct reader *r, const struct cursor *c, const struct inode *inode)
 {
-	return c->number == inode->entry &&
-	       index_check(&r->index->tree, c->entry) == inode->check;
+	return c->number == inode->entry && index_check(&r->index->tree, c->entry) == inode->check;
 }
 
 /* Begin right at an entry, where the format allows that. */

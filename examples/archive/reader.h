@@ -15,9 +15,9 @@
 #include "cursor.h"
 #include "index.h"
 
-#define READER_CURSORS 8U	/* passes at a time */
+#define READER_CURSORS	     8U /* passes at a time */
 #define READER_SOLID_CURSORS 4U /* the same if each holds the state of a strong decompressor */
-#define READER_CACHE (32U * 1024 * 1024)
+#define READER_CACHE	     (32U * 1024 * 1024)
 
 /**
  * struct reader_params - how much it may take; 0 for the defaults

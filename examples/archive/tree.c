@@ -23,8 +23,7 @@ static uint64_t tree_bytes(const struct tree *t)
 }
 
 /* An array with room for @want items of @item bytes, maybe elsewhere; NULL and errno if not. */
-static void *tree_grow(const struct tree *t, void *array, uint32_t *cap, uint64_t want,
-		       size_t item)
+static void *tree_grow(const struct tree *t, void *array, uint32_t *cap, uint64_t want, size_t item)
 {
 	uint64_t to = *cap + (uint64_t)*cap / 2;
 

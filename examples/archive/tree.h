@@ -19,13 +19,13 @@
 #define TREE_NONE 0U /* no node, no inode */
 #define TREE_ROOT 1U /* the root's node and its inode */
 
-#define TREE_NO_ENTRY UINT32_MAX /* no contents in the archive */
-#define TREE_MAX_NAME 255	 /* bytes of one name, as the kernel has it */
-#define TREE_MAX_TARGET 4095	 /* bytes of a symlink's target */
-#define TREE_MAX_DEPTH 512	 /* directories above a name */
+#define TREE_NO_ENTRY	UINT32_MAX /* no contents in the archive */
+#define TREE_MAX_NAME	255	   /* bytes of one name, as the kernel has it */
+#define TREE_MAX_TARGET 4095	   /* bytes of a symlink's target */
+#define TREE_MAX_DEPTH	512	   /* directories above a name */
 
 #define INODE_ENCRYPTED (1U << 0) /* its contents cannot be read without a key */
-#define INODE_IMPLICIT (1U << 1)  /* a directory that no entry of the archive described */
+#define INODE_IMPLICIT	(1U << 1) /* a directory that no entry of the archive described */
 
 /**
  * struct inode - a file

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define END_SEARCH (16U * 1024)
-#define WINDOW (64U * 1024)
+#define WINDOW	   (64U * 1024)
 
 #define EXTRA_ZIP64 0x0001U
 #define EXTRA_UNIX1 0x5855U
@@ -146,8 +146,7 @@ struct window {
 	uint8_t buf[WINDOW * 4];
 };
 
-static const uint8_t *window_at(struct window *w, const struct image *img, uint64_t pos,
-				size_t len)
+static const uint8_t *window_at(struct window *w, const struct image *img, uint64_t pos, size_t len)
 {
 	if (pos >= w->pos && pos - w->pos <= w->len && len <= w->len - (size_t)(pos - w->pos))
 		return w->buf + (pos - w->pos);

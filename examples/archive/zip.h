@@ -16,9 +16,9 @@
 #include "image.h"
 
 #define ZIP_RECORD_SIZE 46U
-#define ZIP_MAX_RECORD 8192U
-#define ZIP_END_SIZE (56U + 20U + 22U)
-#define ZIP_MAX_TAIL (ZIP_MAX_RECORD + ZIP_END_SIZE)
+#define ZIP_MAX_RECORD	8192U
+#define ZIP_END_SIZE	(56U + 20U + 22U)
+#define ZIP_MAX_TAIL	(ZIP_MAX_RECORD + ZIP_END_SIZE)
 
 /**
  * struct zip_record - what a record of the central directory says
@@ -47,7 +47,7 @@ struct zip_directory {
 		uint64_t local;
 		uint64_t pos;
 		uint32_t len;
-	} *v;
+	} * v;
 	uint32_t n;
 	bool all_owned;
 	uint64_t shift;

@@ -5,12 +5,13 @@
 #
 # FSVC_ARCHIVE is the path of the program. Needs /dev/fuse. Must never kill by name, nor leave a
 # mount behind.
+# shellcheck disable=SC2154,SC2164 # bats sets what "run" finds out, and stops at a failing cd
 bats_require_minimum_version 1.5.0
 
 setup() {
   [[ -x ${FSVC_ARCHIVE:?must be the path of the program} ]]
   export LC_ALL=C.UTF-8 TZ=UTC
-  require fusermount3
+  ((EUID == 0)) || require fusermount3
   mnt=$BATS_TEST_TMPDIR/mnt
   src=$BATS_TEST_TMPDIR/src
   image=$BATS_TEST_TMPDIR/image
@@ -19,11 +20,15 @@ setup() {
 }
 
 teardown() {
-  if mountpoint -q "$mnt"; then fusermount3 -u "$mnt" || umount -l "$mnt"; fi
+  if mountpoint -q "$mnt"; then unmount || umount -l "$mnt"; fi
   if [[ -n $server ]]; then
     kill "$server" 2>/dev/null || true
     wait "$server" || true
   fi
+}
+
+unmount() {
+  if ((EUID == 0)); then umount "$mnt"; else fusermount3 -u "$mnt"; fi
 }
 
 # require COMMAND...: skips if one is missing, which CI does not accept.
@@ -49,6 +54,7 @@ serve() {
 refuse() {
   local image=$1 words=$2
   shift 2
+  local stderr='' stderr_lines=()
   run --separate-stderr "$FSVC_ARCHIVE" "$@" "$image" "$mnt"
   echo "$stderr"
   ((status == 1))
@@ -60,7 +66,7 @@ refuse() {
 
 # What any format can hold.
 plain_tree() {
-  cd "$src"
+  cd "$src" || return
   mkdir -p 'a dir/deep/er' empty grüße
   echo hello >'a dir/hello'
   seq 100000 >'a dir/deep/er/numbers'
@@ -76,13 +82,13 @@ plain_tree() {
   chmod 400 random
   [[ $EUID -ne 0 ]] || chown -h 1234:2345 random 'a dir' link
   touch -d '2001-02-03 04:05:06.123456789Z' random 'a dir/deep'
-  cd "$OLDPWD"
+  cd "$OLDPWD" || return
 }
 
 # What a Unix format can hold besides.
 full_tree() {
   plain_tree
-  cd "$src"
+  cd "$src" || return
   ln random 'a dir/deep/hard'
   ln link 'hard link of a link'
   printf 'y' >$'new\nline'
@@ -93,7 +99,7 @@ full_tree() {
     mknod block b 7 300
     mknod char c 10 229
   fi
-  cd "$OLDPWD"
+  cd "$OLDPWD" || return
 }
 
 # listing DIRECTORY FORMAT: what find -printf says of each name; sizes of directories differ.
@@ -132,7 +138,7 @@ nodes() {
   tar --format=pax -cf "$image" -C "$src" .
   serve "$image"
   cp -a "$mnt/." "$BATS_TEST_TMPDIR/copy"
-  fusermount3 -u "$mnt"
+  unmount
   mnt=$BATS_TEST_TMPDIR/copy same
 }
 
@@ -143,7 +149,7 @@ nodes() {
     tar --format=$format -cf "$image" -C "$src" .
     serve "$image"
     same '%m %n %U %G %s %Ts %l'
-    fusermount3 -u "$mnt"
+    unmount
   done
 }
 
@@ -153,6 +159,8 @@ nodes() {
 @test "tar, compressed with lzma" { compressed lzma --lzma; }
 @test "tar, compressed with zstd" { compressed zstd --zstd; }
 @test "tar, compressed with lz4" { compressed lz4 --use-compress-program=lz4; }
+@test "tar, compressed with lzip" { compressed lzip --lzip; }
+@test "tar, compressed with compress" { compressed compress --compress; }
 
 compressed() {
   require "$1"
@@ -160,18 +168,6 @@ compressed() {
   tar --format=pax "$2" -cf "$image" -C "$src" .
   serve "$image"
   same
-}
-
-@test "tar, compressed with lzip and compress" {
-  require bsdtar
-  full_tree
-  local filter
-  for filter in --lzip --compress; do
-    bsdtar --format pax "$filter" -cf "$image" -C "$src" .
-    serve "$image"
-    same
-    fusermount3 -u "$mnt"
-  done
 }
 
 @test "tar, sparse, more than 4 GiB" {
@@ -183,8 +179,10 @@ compressed() {
   serve "$image"
   [[ $(stat -c %s "$mnt/sparse") == 5368709120 ]]
   (($(stat -c %b "$mnt/sparse") < 1000))
+  # Not all of it: that takes a minute.
   [[ $(tail -c +5000000001 "$mnt/sparse" | head -c 12) == 'near the end' ]]
-  cmp "$src/sparse" "$mnt/sparse"
+  cmp -n 100M "$src/sparse" "$mnt/sparse"
+  cmp -i 4750M "$src/sparse" "$mnt/sparse"
   cmp "$src/z" "$mnt/z"
 }
 
@@ -198,7 +196,7 @@ compressed() {
     # A link of a link has contents of its own in cpio.
     same '%m %U %G %s %Ts %l'
     [[ $(stat -c '%h' "$mnt/random") == 2 ]]
-    fusermount3 -u "$mnt"
+    unmount
   done
 }
 
@@ -313,9 +311,9 @@ compressed() {
   ((status == 0))
   [[ $stderr == 'archive: 2 entries are left out, first "../'*'evil": its name has a ".."' ]]
   [[ $(find "$mnt" -type f -printf '%P ') == 'good/file ' ]]
-  fusermount3 -u "$mnt"
+  unmount
 
-  tar -Pcf "$image" -C "$src" --transform 's,^xx/yy,/abs,; s,^xx,a/../../b,' xx good
+  tar -Pcf "$image" -C "$src" --transform 's,^xx/yy,/abs,;s,^xx,a/../../b,' xx good
   serve "$image"
   [[ $(find "$mnt" -type f -printf '%P\n' | sort | tr '\n' ' ') == 'abs/evil good/file ' ]]
 }
@@ -346,6 +344,9 @@ compressed() {
   done
   refuse "$image.tar" 'corrupt archive: '
   refuse "$image.tar.gz" 'corrupt archive: '
+  refuse "$image.zip" 'corrupt archive: a zip without its end'
+  truncate -s 2000000 "$image.iso"
+  refuse "$image.iso" 'corrupt archive: the image is cut off'
   truncate -s 40000 "$image.iso"
   refuse "$image.iso" "$image.iso: "
 }
@@ -379,26 +380,44 @@ compressed() {
   run cat "$mnt/secret"
   ((status != 0))
   [[ $output == *'Required key not available'* ]]
-  fusermount3 -u "$mnt"
+  unmount
 
   (cd "$src" && 7z a -bd -ppass "$image.7z" secret >/dev/null)
   serve "$image.7z"
   run cat "$mnt/secret"
   [[ $output == *'Required key not available'* ]]
-  fusermount3 -u "$mnt"
+  unmount
 
   (cd "$src" && 7z a -bd -ppass -mhe=on "$image-names.7z" secret >/dev/null)
   refuse "$image-names.7z" 'list of files is encrypted'
 }
 
+# A zip with 10 GiB of zeros, made without compressing them: one block with the fixed code, a zero
+# and then the same match of 258 bytes, eight of which are 13 bytes in the stream.
+bomb() {
+  perl -e '
+    my $groups = 5202402;
+    my $size = 1 + 8 * 258 * $groups;
+    my $bits = pack("b*", "110" . "00110000" . "1100010100000" x 16 . "0000000");
+    my $data = substr($bits, 0, 15) . substr($bits, 2, 13) x ($groups - 2) . substr($bits, 15);
+    my ($name, $crc) = ("zeros", 0x247b5d7a);
+    my $extra = pack("v v Q< Q<", 1, 16, $size, length $data);
+    my $head = pack("v v v v v V V V v v", 45, 0, 8, 0, 0x21, $crc, 0xffffffff, 0xffffffff,
+      length $name, length $extra);
+    my $local = "PK\3\4$head$name$extra";
+    my $central = "PK\1\2" . pack("v", 0x032d) . $head .
+      pack("v v v V V", 0, 0, 0, 0100644 << 16, 0) . $name . $extra;
+    print $local, $data, $central, "PK\5\6", pack("v v v v V V v", 0, 0, 1, 1,
+      length $central, length($local) + length $data, 0);
+  '
+}
+
 @test "a bomb does not blow up the server" {
-  require zip
-  truncate -s 10G "$src/zeros"
-  (cd "$src" && zip -q1 "$image.zip" zeros)
+  bomb >"$image.zip"
   "$FSVC_ARCHIVE" -f "$image.zip" "$mnt" 3>&- &
   server=$!
   until mountpoint -q "$mnt"; do sleep 0.1; done
-  [[ $(stat -c %s "$mnt/zeros") == 10737418240 ]]
+  [[ $(stat -c %s "$mnt/zeros") == 10737757729 ]]
   cmp -n 1G "$mnt/zeros" /dev/zero
   local peak
   peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$server/status")
@@ -412,8 +431,9 @@ compressed() {
   tar -cf "$image" -C "$src" .
   refuse "$image" 'more than 3 entries; see option max_entries' -o max_entries=3
   refuse "$image" 'out of range' -o max_entries=0
+  refuse "$image" 'max_entries=many is out of range' -o max_entries=many
   serve -o max_entries=100 "$image"
-  fusermount3 -u "$mnt"
+  unmount
   run "$FSVC_ARCHIVE" -o nonsense "$image" "$mnt"
   ((status != 0))
   [[ $output == *nonsense* ]]
@@ -429,9 +449,9 @@ compressed() {
 @test "a relative path, and commas in it" {
   plain_tree
   tar -cf "$BATS_TEST_TMPDIR/a,b.tar" -C "$src" .
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
   "$FSVC_ARCHIVE" a,b.tar mnt 3>&-
   mountpoint -q "$mnt"
   cmp "$src/zeros" "$mnt/zeros"
-  cd "$OLDPWD"
+  cd "$OLDPWD" || return
 }

@@ -53,7 +53,7 @@ static void test_attributes(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const good[] = { "/abs/file", "./dot/file", "a//b/./c", "sp ace",
+	static const char *const good[] = { "/abs/file", "./dot/file",	"a//b/./c", "sp ace",
 					    "new\nline", "gr\303\274n", "..." };
 	static const char *const bad[] = { "../up", "x/../y", "x/..", "..", "/../etc/passwd" };
 	struct maker m;
@@ -232,8 +232,8 @@ static void test_hardlinks(void **state)
 	make_dir(&m, "d", 0755);
 	make_file(&m, "f", "hello");
 	make_hardlink(&m, "d/h", "./f");
-	make_hardlink(&m, "dir", "d");		 /* skipped */
-	make_hardlink(&m, "out", "../../f");	 /* skipped */
+	make_hardlink(&m, "dir", "d");	     /* skipped */
+	make_hardlink(&m, "out", "../../f"); /* skipped */
 	make_hardlink(&m, "f", "f");
 	make_symlink(&m, "s", "f");
 	make_hardlink(&m, "t", "s");
@@ -343,6 +343,15 @@ static void test_no_archive(void **state)
 	assert_int_equal(write(fd, text, sizeof(text)), sizeof(text));
 	assert_int_equal(open_limited(&o, fd, 10, 1 << 20), -EINVAL);
 	assert_string_equal(o.fault.text, "not an archive of a known format");
+	close_all(&o);
+	/* Zeros are a tar without files, but not with something behind them. */
+	fd = memfd_create("none", MFD_CLOEXEC);
+	assert_int_equal(ftruncate(fd, 10240), 0);
+	assert_int_equal(open_limited(&o, fd, 10, 1 << 20), 0);
+	assert_int_equal(o.index.n_files, 1);
+	assert_int_equal(pwrite(fd, text, sizeof(text), 5000), sizeof(text));
+	index_free(&o.index);
+	assert_int_equal(open_limited(&o, fd, 10, 1 << 20), -EINVAL);
 	close_all(&o);
 	fd = open("/", O_RDONLY | O_CLOEXEC);
 	assert_int_equal(open_limited(&o, fd, 10, 1 << 20), -EISDIR);

@@ -62,7 +62,7 @@ static uint64_t next_random(uint64_t *state)
 	return *state >> 33;
 }
 
-#define BIG (64 * MIB)
+#define BIG   (64 * MIB)
 #define READS 300U
 
 /* How many times the file libarchive had to produce for random reads all over it. */
@@ -117,8 +117,8 @@ static void test_random_reads(void **state)
 /* One after the other, nothing is produced twice. */
 static void test_linear_read(void **state)
 {
-	static const char *const filters[] = { "gzip", "bzip2", "xz", "lzma",
-					       "zstd", "lz4", "lzip", "compress" };
+	static const char *const filters[] = { "gzip", "bzip2", "xz",	"lzma",
+					       "zstd", "lz4",	"lzip", "compress" };
 	struct maker m;
 	struct opened o;
 
@@ -480,18 +480,12 @@ static void test_cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_extents),
-		cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_linear_read),
-		cmocka_unit_test(test_backwards_in_solid),
-		cmocka_unit_test(test_stored),
-		cmocka_unit_test(test_many_files),
-		cmocka_unit_test(test_zip_with_prefix),
-		cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_truncated),
-		cmocka_unit_test(test_corrupt),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_random_reads),
+		cmocka_unit_test(test_extents),		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_linear_read),	cmocka_unit_test(test_backwards_in_solid),
+		cmocka_unit_test(test_stored),		cmocka_unit_test(test_many_files),
+		cmocka_unit_test(test_zip_with_prefix), cmocka_unit_test(test_sparse),
+		cmocka_unit_test(test_truncated),	cmocka_unit_test(test_corrupt),
+		cmocka_unit_test(test_threads),		cmocka_unit_test(test_random_reads),
 	};
 
 	(void)setlocale(LC_ALL, "C.UTF-8");
