@@ -206,17 +206,15 @@ assert_contained_mount() {
   run_command mount -t fuse.svc.archive "$img.none" "$mnt"
   assert_mount_fails 32 "$img.none" "No such file or directory"
   run_command mount -t fuse.svc.archive "$BATS_TEST_TMPDIR" "$mnt"
-  assert_mount_fails 32 "$BATS_TEST_TMPDIR" "Is a directory"
+  assert_mount_fails 32 "$BATS_TEST_TMPDIR: neither a regular file nor a block device"
   make_tree
   tar -C "$tree" -cf "$img" .
   run_command mount -t fuse.svc.archive -o frobnicate=7 "$img" "$mnt"
   assert_mount_fails 32 'unknown option "frobnicate=7"'
-  : >"$BATS_TEST_TMPDIR/file"
-  target=$BATS_TEST_TMPDIR/file
-  run_command mount -t fuse.svc.archive "$img" "$target"
-  assert_status 32
-  assert_error "Not a directory"
-  unset target
+  rmdir "$mnt"
+  : >"$mnt"
+  run_command mount -t fuse.svc.archive "$img" "$mnt"
+  assert_mount_fails 32 "cannot mount on it: Not a directory"
   assert_nothing_left
 }
 
@@ -257,19 +255,18 @@ assert_contained_mount() {
 }
 
 @test "archive: mount -N and umount -N: in another mount namespace, and not here" {
+  local other
   make_tree
   tar -C "$tree" -cf "$img" .
-  mkdir /run/ns
-  mount --bind --make-private /run/ns /run/ns
-  : >/run/ns/other
-  unshare --mount=/run/ns/other --propagation private true
-  run_command mount -N /run/ns/other -t fuse.svc.archive "$img" "$mnt"
+  unshare --mount --propagation private sleep 1000 3>&- 4>&- &
+  other=$!
+  services+=("$other") # ends with the services
+  wait_for "$deadline" grep -qx sleep "/proc/$other/comm"
+  run_command mount -N "$other" -t fuse.svc.archive "$img" "$mnt"
   assert_status 0
   refute_mounted
-  run nsenter --mount=/run/ns/other findmnt -no FSTYPE --mountpoint "$mnt"
+  run nsenter --target "$other" --mount findmnt -no FSTYPE --mountpoint "$mnt"
   [[ $output == fuse.svc.archive ]]
-  run_command umount -N /run/ns/other "$mnt"
+  run_command umount -N "$other" "$mnt"
   assert_status 0
-  umount /run/ns/other
-  umount /run/ns
 }
