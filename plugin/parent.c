@@ -26,7 +26,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -217,15 +216,17 @@ static int serve_child(struct parent *p)
 	return rc;
 }
 
-/* A child that has nothing more to say ends by itself: it gets a moment, then it is killed. */
+/*
+ * A child that has nothing more to say exits, and its end of the socket pair closes with it; it
+ * gets a moment for that. The kill cannot change the status of one that is exiting already.
+ */
 static int reap_child(const struct parent *p)
 {
-	_cleanup_fd_ int pidfd = pidfd_open(p->child, 0);
-	struct pollfd pfd = { .fd = pidfd, .events = POLLIN };
+	struct pollfd pfd = { .fd = p->sock }; /* for POLLHUP */
 	int status = 0;
 
-	if (pidfd < 0 || poll(&pfd, 1, END_MS) <= 0)
-		(void)kill(p->child, SIGKILL);
+	(void)poll(&pfd, 1, END_MS);
+	(void)kill(p->child, SIGKILL);
 	while (waitpid(p->child, &status, 0) < 0 && errno == EINTR)
 		;
 	return status;

@@ -5,7 +5,7 @@
 # The whole line with a server worth having: real images made by the real tools, mounted by the
 # stock mount(8), compared with what they were made from.
 
-# shellcheck disable=SC2154 # what tests/lib.bash sets
+# shellcheck disable=SC2030,SC2031,SC2154 # what tests/lib.bash sets, in a subshell for each test
 bats_require_minimum_version 1.5.0
 load ../lib
 
