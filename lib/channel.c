@@ -61,6 +61,8 @@ static int get_int_option(int fd, int option, int *value)
 int channel_open(struct channel *ch, int fd, bool takes_fds, bool passes_pid)
 {
 	int domain, type, rc, flags, one = 1;
+	struct sockaddr_un peer;
+	socklen_t len = sizeof(peer);
 
 	rc = get_int_option(fd, SO_DOMAIN, &domain);
 	if (!rc)
@@ -69,7 +71,7 @@ int channel_open(struct channel *ch, int fd, bool takes_fds, bool passes_pid)
 		return rc;
 	if (domain != AF_UNIX)
 		return -EAFNOSUPPORT;
-	if (type != SOCK_SEQPACKET)
+	if (type != SOCK_SEQPACKET || getpeername(fd, (struct sockaddr *)&peer, &len) < 0)
 		return -ENOTSOCK;
 	flags = fcntl(fd, F_GETFD);
 	if (flags < 0 || fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0)

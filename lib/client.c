@@ -224,7 +224,9 @@ static int on_open(struct fusesvc_client *c, const struct packet *p)
 		rc = -EINVAL;
 	else
 		rc = c->ops->open ? c->ops->open(c->data, &req, &fd) : -EOPNOTSUPP;
-	rc = send_file(c, p->string, rc < 0 ? -rc : 0, rc < 0 ? -1 : fd);
+	if (rc > 0 || (rc == 0 && fd < 0)) /* a callback's mistake */
+		rc = -EIO;
+	rc = send_file(c, p->string, -rc, rc < 0 ? -1 : fd);
 	return answered(c, FUSESVC_STEP_OPEN, rc);
 }
 

@@ -109,7 +109,7 @@ static size_t utf8_char(const unsigned char *p, uint32_t *c)
 static bool is_harmless(uint32_t c)
 {
 	return c >= 0x20 && c != '\\' && !(c >= 0x7f && c < 0xa0) && /* controls */
-	       !(c >= 0x200b && c <= 0x200f) &&			     /* zero width, marks */
+	       !(c >= 0x200b && c <= 0x200f) && c != 0x61c &&	     /* zero width, marks */
 	       !(c >= 0x2028 && c <= 0x202e) &&			     /* separators, bidi */
 	       !(c >= 0x2060 && c <= 0x206f) && c != 0xfeff;	     /* invisible */
 }

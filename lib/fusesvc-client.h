@@ -112,7 +112,7 @@ int fusesvc_client_connect(struct fusesvc_client *c, const char *path)
 /**
  * fusesvc_client_set_fd() - use a connection that is there already
  * @c:  a session without a connection
- * @fd: a connected AF_UNIX SOCK_SEQPACKET socket; owned by the session from now on
+ * @fd: a connected AF_UNIX SOCK_SEQPACKET socket; on success the session owns it
  *
  * Returns: 0 or a negative errno value.
  *

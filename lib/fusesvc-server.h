@@ -20,8 +20,8 @@ struct fusesvc_server;
  * @err: where to say what went wrong, or NULL
  *
  * "Not a service" means that LISTEN_PID and LISTEN_FDS are unset or meant for another process.
- * Both are taken out of the environment, with LISTEN_FDNAMES and LISTEN_PIDFDID. On success
- * hello was said and arguments and /dev/fuse have arrived.
+ * Those that are meant for this one are taken out of the environment, with LISTEN_FDNAMES and
+ * LISTEN_PIDFDID. On success hello was said and arguments and /dev/fuse have arrived.
  *
  * Returns: 0; -E2BIG if more than one socket was passed, -ENOTSOCK or -EAFNOSUPPORT if it is not
  * a connected AF_UNIX SOCK_SEQPACKET socket, -EBADMSG if the helper broke the protocol,
