@@ -64,11 +64,22 @@ static char *plain_value(const struct option *o)
 	return plain;
 }
 
-/* Appends to a comma-separated list, with commas and backslashes of the value escaped. */
+/* Copies with commas and backslashes escaped. Returns the end. */
+static char *escape_for_server(char *q, const char *s, size_t len)
+{
+	for (; len; s++, len--) {
+		if (*s == ',' || *s == '\\')
+			*q++ = '\\';
+		*q++ = *s;
+	}
+	return q;
+}
+
+/* Appends to a comma-separated list. A name may be a quoted thing with commas as well. */
 static int append_for_server(char **list, const char *name, size_t name_len, const char *value)
 {
 	size_t old = *list ? strlen(*list) + 1 : 0;
-	size_t worst = old + name_len + (value ? 2 * strlen(value) + 1 : 0) + 1;
+	size_t worst = old + 2 * name_len + (value ? 2 * strlen(value) + 1 : 0) + 1;
 	char *grown = realloc(*list, worst), *q;
 
 	if (!grown)
@@ -77,14 +88,10 @@ static int append_for_server(char **list, const char *name, size_t name_len, con
 	q = grown + old;
 	if (old)
 		q[-1] = ',';
-	memcpy(q, name, name_len);
-	q += name_len;
-	if (value)
+	q = escape_for_server(q, name, name_len);
+	if (value) {
 		*q++ = '=';
-	for (; value && *value; value++) {
-		if (*value == ',' || *value == '\\')
-			*q++ = '\\';
-		*q++ = *value;
+		q = escape_for_server(q, value, strlen(value));
 	}
 	*q = '\0';
 	return 0;
@@ -222,6 +229,24 @@ static int parse_mount_flags(struct svc_mount *m)
 	return give_mount_flags(m);
 }
 
+/*
+ * libmount drops all that follows a quote without its second one, and newer versions all that
+ * follows an option without a name: "ro" may be among it.
+ */
+static bool is_option_list(const char *all)
+{
+	_cleanup_free_ char *copy = strdup(all);
+	struct option o;
+	char *pos = copy;
+
+	if (!copy)
+		return false;
+	while (next_option(&pos, &o))
+		if (*o.name == '=')
+			return false;
+	return pos[strspn(pos, ",")] == '\0';
+}
+
 int svc_options_parse(struct svc_mount *m)
 {
 	const char *all = mnt_context_get_options(m->cxt);
@@ -231,7 +256,8 @@ int svc_options_parse(struct svc_mount *m)
 	int rc;
 
 	m->opts.timeout = FUSESVC_TIMEOUT;
-	if (all && mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0) != 0)
+	if (all && (!is_option_list(all) ||
+		    mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0) != 0))
 		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPTIONS, EINVAL, all);
 	rc = parse_mount_flags(m);
 	pos = rest;
