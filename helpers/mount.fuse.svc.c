@@ -5,12 +5,11 @@
  * A thin main: it makes its process safe, fills in libmount's context, runs the hook module's
  * stages, and prints. It knows nothing of servers.
  */
-#include <fcntl.h>
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "fusesvc.h"
 #include "module.h"
@@ -104,11 +103,27 @@ static int mount_it(struct libmnt_context *cxt, bool verbose)
 	return excode;
 }
 
+/* A namespace is named by a process or by a file, as mount(8) takes it. */
+static int set_namespace(struct libmnt_context *cxt, char *ns)
+{
+	char path[64], what[FUSESVC_SUBJECT_SIZE + 64], clean[FUSESVC_SUBJECT_SIZE];
+	size_t digits = strspn(ns, "0123456789");
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
+	rc = mnt_context_helper_setopt(cxt, 'N', digits && !ns[digits] ? path : ns);
+	if (rc == 0)
+		return -1;
+	(void)snprintf(what, sizeof(what), "cannot use the namespace \"%s\": %s",
+		       fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
+	return bad_usage(what);
+}
+
 /* Returns -1 to go on, or the exit code. */
 static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool *verbose)
 {
 	char what[64];
-	int c;
+	int c, excode;
 
 	while ((c = getopt_long(argc, argv, ":fnrsvwN:o:t:hV", long_options, NULL)) != -1) {
 		switch (c) {
@@ -122,6 +137,11 @@ static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool
 			return bad_usage(what);
 		case '?':
 			return bad_usage("unknown option");
+		case 'N':
+			excode = set_namespace(cxt, optarg);
+			if (excode >= 0)
+				return excode;
+			break;
 		default:
 			*verbose |= c == 'v';
 			if (mnt_context_helper_setopt(cxt, c, optarg) != 0) {
