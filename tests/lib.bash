@@ -12,7 +12,7 @@
 declare img mnt script log status stdout stderr helper
 
 services=() # pids of listeners
-loops=()    # loop devices
+loop_fds=() # open loop devices
 deadline=20 # seconds that anything may take before a test fails; ten times what is usual
 
 #
@@ -31,20 +31,26 @@ lack() {
 require() {
   while (($#)); do
     case $1 in
-    root) ((EUID == 0)) || lack "not root" ;;
-    namespace) [[ -n ${FSVC_INSIDE:-} ]] || lack "not started by tests/run" ;;
-    fuse) [[ -c /dev/fuse ]] || lack "no /dev/fuse" ;;
-    loop) [[ -c /dev/loop-control ]] || lack "no loop devices" ;;
-    peer) [[ -x ${FSVC_PEER:-} ]] || lack "no scripted server: FSVC_PEER is not set" ;;
+    root) ((EUID == 0)) || lack "not root" || return ;;
+    namespace) [[ -n ${FSVC_INSIDE:-} ]] || lack "not started by tests/run" || return ;;
+    fuse) [[ -c /dev/fuse ]] || lack "no /dev/fuse" || return ;;
+    loop) [[ -c /dev/loop-control ]] || lack "no loop devices" || return ;;
+    peer) [[ -x ${FSVC_PEER:-} ]] || lack "no scripted server: FSVC_PEER is not set" || return ;;
     sync-init)
       if ! "$FSVC_PEER" --check-sync-init; then
         is_kernel_at_least 6 18 || skip "Linux 6.18 is needed" # not even CI can change that
-        lack "/dev/fuse without SYNC_INIT"
+        lack "/dev/fuse without SYNC_INIT" || return
       fi
       ;;
-    tool) command -v "$2" >/dev/null || lack "no $2" && shift ;;
-    server) [[ -x ${FSVC_LIBEXECDIR:-}/$2 ]] || lack "no server $2" && shift ;;
-    *) fail "require: what is $1?" ;;
+    tool)
+      command -v "$2" >/dev/null || lack "no $2" || return
+      shift
+      ;;
+    server)
+      [[ -x ${FSVC_LIBEXECDIR:-}/$2 ]] || lack "no server $2" || return
+      shift
+      ;;
+    *) fail "require: what is $1?" || return ;;
     esac
     shift
   done
@@ -109,6 +115,8 @@ our_loops() {
   losetup --noheadings --raw --list --output NAME,BACK-FILE | grep -F "${FSVC_INSIDE##*/}/" || true
 }
 
+has_no_loops() { [[ -z $(our_loops) ]]; }
+
 utab() { cat /run/mount/utab 2>/dev/null || true; }
 
 is_nothing_left() {
@@ -145,7 +153,7 @@ start_service() {
   services+=($!)
   for name in "${names[@]}"; do
     wait_for "$deadline" grep -qs "Listening on /run/filesystems/$name as" "$out" ||
-      fail "service $name does not start: $(cat "$out")"
+      fail "service $name does not start: $(cat "$out")" || return
   done
 }
 
@@ -208,10 +216,14 @@ finish_mount() {
   stderr=$(<"$BATS_TEST_TMPDIR/stderr")
 }
 
-# use_loop FILE: sets $loop
+# use_loop FILE: sets $loop. The device is detached when the last one closes it: with the end of
+# the test and of its mounts, whatever ends them.
 use_loop() {
+  local fd
   loop=$(losetup --find --show "$1")
-  loops+=("$loop")
+  exec {fd}<"$loop"
+  losetup --detach "$loop"
+  loop_fds+=("$fd")
 }
 
 is_mounted() { findmnt --nocanonicalize --noheadings --mountpoint "${1:-$mnt}" >/dev/null; }
@@ -230,39 +242,57 @@ unmount() {
 # Asserting
 #
 
+# Each of these returns as soon as something is wrong, also where the shell's errexit is off.
+
 assert_status() {
-  ((status == $1)) || fail "exit code $status instead of $1"
+  [[ $status == "$1" ]] || fail "exit code $status instead of $1"
 }
 
 # assert_log LINE...: the scripted server logs each of these lines, now or soon
 assert_log() {
   local line
   for line in "$@"; do
-    wait_for "$deadline" grep -qxF -e "$line" "$log" || fail "not in the server's log: $line"
+    wait_for 5 grep -qxF -e "$line" "$log" || fail "not in the server's log: $line" || return
   done
 }
 
+# assert_log_matches REGEX...: the same, by extended regular expressions for whole lines
+assert_log_matches() {
+  local line
+  for line in "$@"; do
+    wait_for 5 grep -qxE -e "$line" "$log" || fail "not in the server's log: $line" || return
+  done
+}
+
+# refute_log TEXT...
 refute_log() {
-  ! grep -qF -e "$1" "$log" || fail "in the server's log: $1"
+  local text
+  for text in "$@"; do
+    ! grep -qF -e "$text" "$log" || fail "in the server's log: $text" || return
+  done
 }
 
 # assert_error TEXT...: one line on stderr, in mount(8)'s form, that holds each of the texts
 assert_error() {
   local text
-  [[ $stderr != *$'\n'* ]] || fail "more than one line"
-  [[ $stderr == "mount.fuse.svc: ${target:-$mnt}: "* ]] || fail "not in the form of mount(8)"
+  [[ -n $stderr && $stderr != *$'\n'* ]] || fail "not one line" || return
+  [[ $stderr == "mount.fuse.svc: $mnt: "* ]] || fail "not in the form of mount(8)" || return
   for text in "$@"; do
-    [[ $stderr == *"$text"* ]] || fail "stderr does not say: $text"
+    [[ $stderr == *"$text"* ]] || fail "stderr does not say: $text" || return
   done
 }
 
-# assert_mount_fails STATUS TEXT...: and nothing is mounted
+# assert_mount_fails STATUS TEXT...: with an error that holds each of the texts; nothing is mounted
 assert_mount_fails() {
-  assert_status "$1" && assert_error "${@:2}" && refute_mounted "$mnt"
+  assert_status "$1" || return
+  assert_error "${@:2}" || return
+  refute_mounted "$mnt"
 }
 
 assert_mount_works() {
-  assert_status 0 && { [[ -z $stderr ]] || fail "stderr is not empty"; } && assert_mounted "$mnt"
+  assert_status 0 || return
+  [[ -z $stderr ]] || fail "stderr is not empty" || return
+  assert_mounted "$mnt"
 }
 
 # shellcheck disable=SC2120 # the argument is optional
@@ -270,18 +300,32 @@ assert_mounted() { is_mounted "${1:-$mnt}" || fail "not mounted"; }
 # shellcheck disable=SC2120
 refute_mounted() { ! is_mounted "${1:-$mnt}" || fail "mounted"; }
 
+# assert_equal IS SHOULD
+assert_equal() { [[ $1 == "$2" ]] || fail "\"$1\" instead of \"$2\""; }
+
+# assert_utab TEXT...: utab has one line, which holds each of the texts
+assert_utab() {
+  local text
+  [[ $(utab | wc -l) == 1 ]] || fail "not one line in utab: $(utab)" || return
+  for text in "$@"; do
+    [[ $(utab) == *"$text"* ]] || fail "not in utab: $text: $(utab)" || return
+  done
+}
+
 # assert_option OPTION... / refute_option OPTION...: among the options of our mount
 assert_option() {
-  local option
+  local option options
+  options=$(mounted_as OPTIONS)
   for option in "$@"; do
-    [[ ,$(mounted_as OPTIONS), == *",$option,"* ]] || fail "not among the mount options: $option"
+    [[ ,$options, == *",$option,"* ]] || fail "not in $options: $option" || return
   done
 }
 
 refute_option() {
-  local option
+  local option options
+  options=$(mounted_as OPTIONS)
   for option in "$@"; do
-    [[ ,$(mounted_as OPTIONS), != *",$option,"* ]] || fail "among the mount options: $option"
+    [[ ,$options, != *",$option,"* ]] || fail "in $options: $option" || return
   done
 }
 
@@ -305,12 +349,13 @@ prepare() {
 show_failure() {
   printf 'status: %s\nstdout: %s\nstderr: %s\n' "$status" "$stdout" "$stderr"
   [[ ! -s $log ]] || sed 's/^/server: /' "$log"
-  [[ ! -s $BATS_TEST_TMPDIR/service.log ]] || sed 's/^/service: /' "$BATS_TEST_TMPDIR/service.log"
+  grep -vsE '^(Listening|Communication|Connection|Spawned|Execing|Child .* with code 0)' \
+    "$BATS_TEST_TMPDIR/service.log" | sed 's/^/service: /'
 }
 
 # By pid and path, whatever the test left.
 remove_rest() {
-  local pid target dev
+  local pid target fd
   [[ -z $helper ]] || kill -KILL "$helper" 2>/dev/null || true
   our_processes | while read -r pid _; do
     kill -KILL "$pid" 2>/dev/null || true
@@ -319,10 +364,10 @@ remove_rest() {
     printf -v target '%b' "$target" # mountinfo writes a space as \040
     umount --lazy --no-canonicalize "$target" || true
   done
-  for dev in "${loops[@]}"; do
-    losetup --detach "$dev" || true
+  for fd in "${loop_fds[@]}"; do
+    exec {fd}<&-
   done
-  loops=()
+  loop_fds=()
   rm -f /run/mount/utab
   : >/etc/fstab
 }
@@ -330,7 +375,7 @@ remove_rest() {
 # clean_up: for teardown(); fails if the test left something
 clean_up() {
   local rc=0
-  [[ -n ${FSVC_INSIDE:-} && -d ${mnt:-} ]] || return 0
+  [[ -n ${FSVC_INSIDE:-} && -n ${log:-} ]] || return 0 # prepare did not get far
   if [[ -n ${BATS_TEST_COMPLETED:-} ]]; then
     assert_nothing_left || rc=1
   else
@@ -339,8 +384,8 @@ clean_up() {
   ((rc == 0)) || show_failure
   stop_services
   remove_rest
-  if [[ -n $(our_loops) ]]; then
-    our_loops
+  if ! wait_for 5 has_no_loops; then
+    printf 'loop devices left:\n%s\n' "$(our_loops)"
     rc=1
   fi
   return "$rc"

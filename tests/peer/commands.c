@@ -136,13 +136,19 @@ static void do_open(struct peer *p, struct packet *packet)
 		log_opened(p, path, fd);
 }
 
+static uint32_t parse_request_flags(const char *text)
+{
+	return strcmp(text, "quiet") == 0 ? FUSESVC_OPEN_QUIET : number(text);
+}
+
 static void cmd_open(struct peer *p, char **args)
 {
 	struct packet packet = {
 		.type = PACKET_OPEN,
 		.open = { .open_flags = parse_open_flags(args[1]),
 			  .create_mode = 0600,
-			  .request_flags = strcmp(args[2], "quiet") == 0 },
+			  .request_flags = parse_request_flags(args[2]),
+			  .block_size = number(args[3]) },
 		.string = args[0],
 	};
 
@@ -155,7 +161,7 @@ static void cmd_bdev(struct peer *p, char **args)
 		.type = PACKET_OPEN_BDEV,
 		.open = { .open_flags = parse_open_flags(args[1]),
 			  .block_size = number(args[2]),
-			  .request_flags = strcmp(args[3], "quiet") == 0 },
+			  .request_flags = parse_request_flags(args[3]) },
 		.string = args[0],
 	};
 
@@ -247,7 +253,7 @@ static void cmd_progress(struct peer *p, char **args)
 
 static void cmd_raw(struct peer *p, char **args)
 {
-	uint8_t bytes[1024];
+	uint8_t bytes[2048];
 	size_t n = 0;
 
 	for (const char *hex = args[0]; hex[0] && hex[1] && n < sizeof(bytes); hex += 2) {
@@ -413,8 +419,8 @@ const struct command commands[] = {
 	/* the order of a good server */
 	{ "hello", 1, cmd_hello },	 /* [VERSION] */
 	{ "args", 0, cmd_args },	 /* receive the arguments and /dev/fuse */
-	{ "open", 3, cmd_open },	 /* PATH FLAGS [quiet] */
-	{ "bdev", 4, cmd_bdev },	 /* PATH FLAGS BLOCK-SIZE [quiet] */
+	{ "open", 4, cmd_open },	 /* PATH FLAGS [quiet|REQUEST-FLAGS [BLOCK-SIZE]] */
+	{ "bdev", 4, cmd_bdev },	 /* PATH FLAGS BLOCK-SIZE [quiet|REQUEST-FLAGS] */
 	{ "fsopen", 1, cmd_fsopen },	 /* FLAGS: 1 is fuseblk */
 	{ "source", 1, cmd_source },	 /* NAME */
 	{ "mntpt", 2, cmd_mntpt },	 /* dir|file|NUMBER PATH */

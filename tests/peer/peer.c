@@ -7,9 +7,9 @@
  * the helper hangs up while it waits for an answer ("mount: EOF"). It believes in nothing that
  * the protocol says about servers: whatever can be sent, it can send.
  *
- * A line is a command and its arguments; the last one takes the rest of the line. \xNN is a byte,
- * and $NAME, $SOURCE, $TARGET, $OPTIONS at the start of an argument are what `args` received.
- * commands.c ends with the table of all commands.
+ * A line is a command and its arguments; the last one takes the rest of the line. "" is empty,
+ * \xNN a byte, and $NAME, $SOURCE, $TARGET, $OPTIONS at the start of an argument are what `args`
+ * received. commands.c ends with the table of all commands.
  */
 #include "peer.h"
 
@@ -56,6 +56,8 @@ static char *expand(const struct peer *p, const char *word)
 	} variables[] = { { "$NAME", 0 }, { "$SOURCE", 1 }, { "$TARGET", 2 }, { "$OPTIONS", 4 } };
 	char *text = NULL;
 
+	if (strcmp(word, "\"\"") == 0)
+		return strdup("");
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
 		size_t len = strlen(variables[i].name);
 
@@ -126,11 +128,32 @@ static int check_sync_init(void)
 	return fd >= 0 && fuse_set_sync_init(fd) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static FILE *open_file(const char *path, const char *mode)
+{
+	FILE *f = fopen(path, mode);
+
+	if (!f) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	return f;
+}
+
+static bool obey_all(struct peer *p, FILE *script)
+{
+	char line[4096];
+
+	while (fgets(line, sizeof(line), script))
+		if (!obey(p, line))
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct peer p = { .sock = SOCKET_FD, .fuse_fd = -1, .root_fmt = S_IFDIR };
-	char line[4096];
 	FILE *script;
+	bool ok;
 
 	if (argc == 2 && strcmp(argv[1], "--check-sync-init") == 0)
 		return check_sync_init();
@@ -139,15 +162,11 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	(void)alarm(LIFETIME);
-	script = fopen(argv[1], "re");
-	p.log = fopen(argv[2], "ae");
-	if (!script || !p.log) {
-		perror(script ? argv[2] : argv[1]);
-		return EXIT_FAILURE;
-	}
+	script = open_file(argv[1], "re");
+	p.log = open_file(argv[2], "ae");
 	say(&p, "start: %d", (int)getpid());
-	while (fgets(line, sizeof(line), script))
-		if (!obey(&p, line))
-			return EXIT_FAILURE;
-	return EXIT_SUCCESS;
+	ok = obey_all(&p, script);
+	(void)fclose(script);
+	(void)fclose(p.log);
+	return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
