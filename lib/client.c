@@ -195,7 +195,7 @@ int fusesvc_client_start(struct fusesvc_client *c, uint32_t flags, int argc, con
 	rc = send_file(c, ARGS_NAME, 0, args_fd);
 	if (!rc)
 		rc = send_file(c, "fusedev", 0, fuse_fd);
-	return rc ? channel_failed(c, FUSESVC_STEP_ARGS, rc, NULL) : 0;
+	return answered(c, FUSESVC_STEP_ARGS, rc);
 }
 
 static int reply(struct fusesvc_client *c, uint32_t step, int error)

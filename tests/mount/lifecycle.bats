@@ -540,6 +540,15 @@ assert_interrupted() {
   [[ $stderr != *first* ]]
 }
 
+@test "messages: of a server that goes without reading what it was sent" {
+  local pause
+  for pause in 0 0.3; do
+    obey hello "sleep $pause" 'msg 3 out of memory' 'bye 1'
+    mount_as_peer
+    assert_mount_fails 32 'peer: out of memory'
+  done
+}
+
 @test "messages: before what was refused to it, which is the reason otherwise" {
   obey hello args 'open /etc/passwd O_RDONLY' 'msg 3 cannot read my table' 'bye 1'
   mount_as_peer

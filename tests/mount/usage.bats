@@ -534,7 +534,18 @@ not_mounted_there() { ! mounted_there; }
     run_command sh -c "exec /sbin/mount.fuse.svc \"\$@\" $redirect" sh "$img" "$mnt.missing" -t fuse.svc.peer
     assert_status 32
   done
-  cmp -n 65536 "$img" /dev/zero # nothing was printed into what was opened instead
+  obey hello args wait-eof
+  sh -c 'exec /sbin/mount.fuse.svc "$@" <&- >&- 2>&-' sh "$img" "$mnt" -t fuse.svc.peer 3>&- 4>&- &
+  helper=$!
+  assert_log 'fusedev: OK'
+  local pid fd
+  for pid in "$helper" $(ps --no-headers -o pid --ppid "$helper"); do
+    for fd in 0 1 2; do
+      [[ $(readlink "/proc/$pid/fd/$fd") == /dev/null ]] || fail "descriptor $fd of $pid is open on something else"
+    done
+  done
+  kill "$helper"
+  finish_mount
 }
 
 @test "an empty environment, and one that lies" {
