@@ -11,10 +11,10 @@
 
 #include "wire.h"
 
-#define ARGS_MAGIC 0x41524753U /* ARGS */
-#define EXT_MAGIC 0x58544e31U  /* XTN1 */
-#define HEADER_SIZE 8U	       /* magic, argc */
-#define ENTRY_SIZE 8U	       /* pos, len */
+#define ARGS_MAGIC  0x41524753U /* ARGS */
+#define EXT_MAGIC   0x58544e31U /* XTN1 */
+#define HEADER_SIZE 8U		/* magic, argc */
+#define ENTRY_SIZE  8U		/* pos, len */
 
 static uint32_t get_u32(const uint8_t *p)
 {
@@ -77,7 +77,8 @@ const char *args_view_get(const struct args_view *v, uint32_t i)
 	return (const char *)v->buf + get_u32(entry_at(v->buf, i));
 }
 
-int args_encode(int argc, const char *const *argv, uint32_t ext_bits, uint8_t **out, size_t *out_size)
+int args_encode(int argc, const char *const *argv, uint32_t ext_bits, uint8_t **out,
+		size_t *out_size)
 {
 	size_t size = HEADER_SIZE, pos;
 	struct writer w;

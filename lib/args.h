@@ -12,9 +12,9 @@
 
 #include "cleanup.h"
 
-#define ARGS_NAME "argv"	    /* the path under which it is sent */
-#define ARGS_MAX_SIZE (1024 * 1024) /* bytes of the largest argv memfd that is accepted */
-#define ARGS_EXT_MESSAGES (1U << 0) /* extension bit: this helper takes messages */
+#define ARGS_NAME	  "argv"	/* the path under which it is sent */
+#define ARGS_MAX_SIZE	  (1024 * 1024) /* bytes of the largest argv memfd that is accepted */
+#define ARGS_EXT_MESSAGES (1U << 0)	/* extension bit: this helper takes messages */
 
 /* Arguments in their wire form: points into a buffer that must outlive it. */
 struct args_view {
@@ -33,12 +33,12 @@ const char *args_view_get(const struct args_view *v, uint32_t i) _nonnull_all_;
  * Writes the wire form into allocated memory.
  * Returns 0, -EINVAL without an argument, -E2BIG, or -ENOMEM.
  */
-int args_encode(int argc, const char *const *argv, uint32_t ext_bits, uint8_t **buf, size_t *size)
-	_must_check_ _nonnull_all_;
+int args_encode(int argc, const char *const *argv, uint32_t ext_bits, uint8_t **buf,
+		size_t *size) _must_check_ _nonnull_all_;
 
 /* Makes a sealed memfd of arguments. Returns 0 or -errno. */
-int args_to_memfd(int argc, const char *const *argv, uint32_t ext_bits, int *fd)
-	_must_check_ _nonnull_all_;
+int args_to_memfd(int argc, const char *const *argv, uint32_t ext_bits,
+		  int *fd) _must_check_ _nonnull_all_;
 
 /*
  * Reads arguments from a descriptor that a stranger sent.

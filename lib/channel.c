@@ -172,7 +172,8 @@ static int take_control(struct channel *ch, struct msghdr *msg, struct channel_e
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		if (c->cmsg_level != SOL_SOCKET)
 			continue;
-		if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len >= CMSG_LEN(sizeof(struct ucred))) {
+		if (c->cmsg_type == SCM_CREDENTIALS &&
+		    c->cmsg_len >= CMSG_LEN(sizeof(struct ucred))) {
 			struct ucred cred;
 
 			memcpy(&cred, CMSG_DATA(c), sizeof(cred));
@@ -203,7 +204,7 @@ static ssize_t receive(struct channel *ch, struct channel_extra *extra)
 	};
 	ssize_t size = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
-	/* A peer that went without reading all of ours: the error comes once, before its last words. */
+	/* A peer went without reading all of ours: the error comes once, before its last words. */
 	if (size < 0 && errno == ECONNRESET)
 		size = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	if (size < 0)

@@ -33,8 +33,8 @@ struct channel_extra {
  * Takes over a connected socket; an AF_UNIX SOCK_SEQPACKET one, or -EAFNOSUPPORT or -ENOTSOCK.
  * On failure the descriptor stays the caller's.
  */
-int channel_open(struct channel *ch, int fd, bool takes_fds, bool passes_pid)
-	_must_check_ _nonnull_all_;
+int channel_open(struct channel *ch, int fd, bool takes_fds,
+		 bool passes_pid) _must_check_ _nonnull_all_;
 void channel_close(struct channel *ch) _nonnull_all_;
 
 /* From now on the peer may send no descriptor. */
@@ -47,8 +47,8 @@ int channel_send(struct channel *ch, const struct packet *p, int fd) _must_check
  * Receives one packet; its string lives until the next call. Returns 0; -ECONNRESET at the end,
  * -ETIMEDOUT, -EBADMSG for a malformed packet or more than one descriptor, or another -errno.
  */
-int channel_recv(struct channel *ch, struct packet *p, struct channel_extra *extra)
-	_must_check_ _nonnull_all_;
+int channel_recv(struct channel *ch, struct packet *p,
+		 struct channel_extra *extra) _must_check_ _nonnull_all_;
 
 /*
  * Waits until the channel or @other_fd is readable; the latter counts first.

@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
-#define _must_check_ __attribute__((warn_unused_result))
+#define _cleanup_(f)   __attribute__((cleanup(f)))
+#define _must_check_   __attribute__((warn_unused_result))
 #define _nonnull_(...) __attribute__((nonnull(__VA_ARGS__)))
-#define _nonnull_all_ __attribute__((nonnull))
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define _nonnull_all_  __attribute__((nonnull))
+#define ARRAY_SIZE(a)  (sizeof(a) / sizeof((a)[0]))
 
 static inline void close_fd_keep_errno(int fd)
 {
@@ -45,14 +45,14 @@ static inline int steal_fd(int *fd)
 }
 
 /* Gives allocated memory away. */
-#define steal_pointer(pp)                                                                          \
-	({                                                                                         \
-		__typeof__(*(pp)) taken_ = *(pp);                                                  \
-		*(pp) = NULL;                                                                      \
-		taken_;                                                                            \
+#define steal_pointer(pp)                         \
+	({                                        \
+		__typeof__(*(pp)) taken_ = *(pp); \
+		*(pp) = NULL;                     \
+		taken_;                           \
 	})
 
-#define _cleanup_fd_ _cleanup_(cleanup_fd)
+#define _cleanup_fd_   _cleanup_(cleanup_fd)
 #define _cleanup_free_ _cleanup_(cleanup_free)
 
 #endif /* FUSESVC_CLEANUP_H */

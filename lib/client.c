@@ -17,8 +17,14 @@
 #include "fusesvc.h"
 
 /* Commands that a server may send once each, in one mask. */
-enum { SEEN_FSOPEN = 1, SEEN_SOURCE = 2, SEEN_MNTPT = 4, SEEN_MNTOPTS = 8, SEEN_MTABOPTS = 16,
-       SEEN_MOUNT = 32 };
+enum {
+	SEEN_FSOPEN = 1,
+	SEEN_SOURCE = 2,
+	SEEN_MNTPT = 4,
+	SEEN_MNTOPTS = 8,
+	SEEN_MTABOPTS = 16,
+	SEEN_MOUNT = 32
+};
 #define NEEDED_TO_MOUNT (SEEN_FSOPEN | SEEN_SOURCE | SEEN_MNTPT)
 
 enum mount_state { NOT_MOUNTED, MOUNTING, MOUNTED };
@@ -105,7 +111,8 @@ int fusesvc_client_set_fd(struct fusesvc_client *c, int fd)
 	if (c->ch.fd >= 0)
 		return -EISCONN;
 	rc = channel_open(&c->ch, fd, false, true);
-	return rc ? fusesvc_error_set(&c->error, FUSESVC_STEP_CONNECT, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
+	return rc ? fusesvc_error_set(&c->error, FUSESVC_STEP_CONNECT, FUSESVC_E_SYSTEM, -rc, NULL)
+		  : 0;
 }
 
 int fusesvc_client_connect(struct fusesvc_client *c, const char *path)
@@ -122,7 +129,8 @@ int fusesvc_client_connect(struct fusesvc_client *c, const char *path)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	/* A full queue of connections makes connect() wait: for as long as a send may take. */
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
-		return fusesvc_error_set(&c->error, FUSESVC_STEP_CONNECT, FUSESVC_E_SYSTEM, errno, path);
+		return fusesvc_error_set(&c->error, FUSESVC_STEP_CONNECT, FUSESVC_E_SYSTEM, errno,
+					 path);
 	while (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		uint32_t code = FUSESVC_E_SYSTEM;
 
@@ -163,7 +171,8 @@ static int say_hello(struct fusesvc_client *c, uint32_t flags)
 	return 0;
 }
 
-/* What an answer came to. A server that is gone may have said why before: that is still to be read. */
+/* What an answer came to. A server that is gone may have said why before: that is still to be read.
+ */
 static int answered(struct fusesvc_client *c, uint32_t step, int rc)
 {
 	return rc && rc != -EPIPE ? channel_failed(c, step, rc, NULL) : 0;
@@ -180,8 +189,8 @@ static int send_file(struct fusesvc_client *c, const char *path, int error, int 
 	return channel_send(&c->ch, &p, fd);
 }
 
-int fusesvc_client_start(struct fusesvc_client *c, uint32_t flags, int argc, const char *const *argv,
-			 int fuse_fd)
+int fusesvc_client_start(struct fusesvc_client *c, uint32_t flags, int argc,
+			 const char *const *argv, int fuse_fd)
 {
 	_cleanup_fd_ int args_fd = -1;
 	int rc;
@@ -309,12 +318,14 @@ static int on_bye(struct fusesvc_client *c, const struct packet *p)
 	c->finished = true;
 	if (p->bye.exit_code) {
 		(void)snprintf(number, sizeof(number), "%u", p->bye.exit_code);
-		return fusesvc_error_set(&c->error, FUSESVC_STEP_BYE, FUSESVC_E_GOODBYE, ECANCELED, number);
+		return fusesvc_error_set(&c->error, FUSESVC_STEP_BYE, FUSESVC_E_GOODBYE, ECANCELED,
+					 number);
 	}
 	if (c->mount == MOUNTING)
 		return protocol_breach(c, FUSESVC_STEP_BYE, "goodbye during the mount");
 	if (c->mount != MOUNTED)
-		return fusesvc_error_set(&c->error, FUSESVC_STEP_BYE, FUSESVC_E_NOMOUNT, ECANCELED, NULL);
+		return fusesvc_error_set(&c->error, FUSESVC_STEP_BYE, FUSESVC_E_NOMOUNT, ECANCELED,
+					 NULL);
 	return 0;
 }
 
@@ -325,7 +336,8 @@ static int on_message(struct fusesvc_client *c, const struct packet *p)
 	if (level != FUSESVC_MSG_ERROR && level != FUSESVC_MSG_WARNING && level != FUSESVC_MSG_INFO)
 		return protocol_breach(c, FUSESVC_STEP_SERVE, "message of an unknown level");
 	if (progress > 1000 && progress != FUSESVC_NO_PROGRESS)
-		return protocol_breach(c, FUSESVC_STEP_SERVE, "message with an impossible progress");
+		return protocol_breach(c, FUSESVC_STEP_SERVE,
+				       "message with an impossible progress");
 	if (++c->n_messages <= FUSESVC_MAX_MESSAGES && c->ops->message)
 		c->ops->message(c->data, (int)level, progress, p->string);
 	return 0;
@@ -377,7 +389,8 @@ static int serve_one(struct fusesvc_client *c)
 		return channel_failed(c, FUSESVC_STEP_SERVE, rc,
 				      rc == -EBADMSG ? "malformed packet" : NULL);
 	if (++c->n_packets > FUSESVC_MAX_PACKETS)
-		return fusesvc_error_set(&c->error, FUSESVC_STEP_SERVE, FUSESVC_E_FLOOD, EBADMSG, NULL);
+		return fusesvc_error_set(&c->error, FUSESVC_STEP_SERVE, FUSESVC_E_FLOOD, EBADMSG,
+					 NULL);
 	return on_packet(c, &p);
 }
 

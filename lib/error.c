@@ -80,17 +80,19 @@ const char *fusesvc_error_text(const struct fusesvc_error *e, char *buf, size_t 
 	(void)snprintf(buf, size, "%s: %s%s%s%s%s%s", step_name(e->step), code_text(e->code),
 		       *subject ? " (" : "", subject, *subject ? ")" : "",
 		       is_errno_worth_telling(e) ? ": " : "",
-		       is_errno_worth_telling(e) ?
-			       strerror_r(e->err, errno_buf, sizeof(errno_buf)) :
-			       "");
+		       is_errno_worth_telling(e) ? strerror_r(e->err, errno_buf, sizeof(errno_buf))
+						 : "");
 	return buf;
 }
 
 /* How many bytes the UTF-8 character at @p has, and which it is; 0 if it is none. */
 static size_t utf8_char(const unsigned char *p, uint32_t *c)
 {
-	size_t n = *p < 0x80 ? 1 : (*p & 0xe0) == 0xc0 ? 2 : (*p & 0xf0) == 0xe0 ? 3 :
-		   (*p & 0xf8) == 0xf0 ? 4 : 0;
+	size_t n = *p < 0x80		 ? 1
+		   : (*p & 0xe0) == 0xc0 ? 2
+		   : (*p & 0xf0) == 0xe0 ? 3
+		   : (*p & 0xf8) == 0xf0 ? 4
+					 : 0;
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 
 	if (n < 2) {
@@ -111,7 +113,8 @@ static bool is_harmless(uint32_t c)
 	return c >= 0x20 && c != '\\' && !(c >= 0x7f && c < 0xa0) && /* controls */
 	       !(c >= 0x200b && c <= 0x200f) && c != 0x61c &&	     /* zero width, marks */
 	       !(c >= 0x2028 && c <= 0x202e) &&			     /* separators, bidi */
-	       !(c >= 0x2060 && c <= 0x206f) && c != 0xfeff;	     /* invisible */
+	       !(c >= 0x2060 && c <= 0x206f) && c != 0xfeff &&
+	       !(c >= 0xe0000 && c <= 0xe0fff); /* invisible */
 }
 
 const char *fusesvc_escape(const char *text, char *buf, size_t size)
@@ -141,9 +144,11 @@ const char *fusesvc_escape(const char *text, char *buf, size_t size)
 
 bool fusesvc_name_is_valid(const char *name)
 {
-	static const char first[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char first[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	size_t len = strlen(name);
 
 	return len > 0 && len < FUSESVC_NAME_SIZE && strspn(name, first) > 0 &&
-	       strspn(name, "_-+.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == len;
+	       strspn(name, "_-+.abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") ==
+		       len;
 }

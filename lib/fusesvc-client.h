@@ -106,8 +106,8 @@ void fusesvc_client_set_timeout(struct fusesvc_client *c, unsigned int seconds) 
  *
  * Since: 0.1
  */
-int fusesvc_client_connect(struct fusesvc_client *c, const char *path)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2);
+int fusesvc_client_connect(struct fusesvc_client *c, const char *path) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2);
 
 /**
  * fusesvc_client_set_fd() - use a connection that is there already
@@ -133,8 +133,8 @@ int fusesvc_client_set_fd(struct fusesvc_client *c, int fd) FUSESVC_MUST_CHECK F
  * Since: 0.1
  */
 int fusesvc_client_start(struct fusesvc_client *c, uint32_t flags, int argc,
-			 const char *const *argv, int fuse_fd)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 4);
+			 const char *const *argv, int fuse_fd) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 4);
 
 /**
  * fusesvc_client_run() - serve the server's requests until it says goodbye
@@ -164,8 +164,7 @@ void fusesvc_client_abort(struct fusesvc_client *c, int err) FUSESVC_NONNULL(1);
  *
  * Since: 0.1
  */
-const struct fusesvc_error *fusesvc_client_error(const struct fusesvc_client *c)
-	FUSESVC_NONNULL(1);
+const struct fusesvc_error *fusesvc_client_error(const struct fusesvc_client *c) FUSESVC_NONNULL(1);
 
 /**
  * fusesvc_client_server_pid() - the process that answered our hello

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libfusesvc, the server side: what a contained FUSE server uses. See fusesvc.h for the conventions.
+ * libfusesvc, the server side: what a contained FUSE server uses. See fusesvc.h for the
+ * conventions.
  */
 #ifndef FUSESVC_SERVER_H
 #define FUSESVC_SERVER_H
@@ -29,8 +30,8 @@ struct fusesvc_server;
  *
  * Since: 0.1
  */
-int fusesvc_server_accept(struct fusesvc_server **s, struct fusesvc_error *err)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1);
+int fusesvc_server_accept(struct fusesvc_server **s, struct fusesvc_error *err) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1);
 
 /**
  * fusesvc_server_free() - close what is open and free it
@@ -88,6 +89,16 @@ void fusesvc_server_peer(const struct fusesvc_server *s, uid_t *uid, gid_t *gid)
 int fusesvc_server_fuse_fd(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
 
 /**
+ * fusesvc_server_fd() - the descriptor of the connection, to poll for its end
+ * @s: the connection
+ *
+ * Returns: the descriptor, which belongs to @s, or -1 after goodbye. Never read from it.
+ *
+ * Since: 0.1
+ */
+int fusesvc_server_fd(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
+
+/**
  * fusesvc_server_take_fuse_fd() - make the descriptor of /dev/fuse the caller's
  * @s: the connection
  *
@@ -110,8 +121,8 @@ int fusesvc_server_take_fuse_fd(struct fusesvc_server *s) FUSESVC_MUST_CHECK FUS
  *
  * Since: 0.1
  */
-int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_flags,
-			uint32_t flags, int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 5);
+int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_flags, uint32_t flags,
+			int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 5);
 
 /**
  * fusesvc_server_open_bdev() - ask the helper to open a block device
@@ -127,8 +138,8 @@ int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_fla
  * Since: 0.1
  */
 int fusesvc_server_open_bdev(struct fusesvc_server *s, const char *path, int open_flags,
-			     uint32_t flags, uint32_t block_size, int *fd)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 6);
+			     uint32_t flags, uint32_t block_size, int *fd) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2, 6);
 
 /**
  * fusesvc_server_finish_opens() - no more files are wanted
@@ -173,8 +184,9 @@ struct fusesvc_mount_request {
  *
  * Since: 0.1
  */
-int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2);
+int fusesvc_server_mount(struct fusesvc_server *s,
+			 const struct fusesvc_mount_request *req) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2);
 
 /**
  * fusesvc_server_message() - say something to the person who called mount(8)
@@ -191,8 +203,8 @@ int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_re
  *
  * Since: 0.1
  */
-int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progress,
-			   const char *text) FUSESVC_NONNULL(1, 4);
+int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progress, const char *text)
+	FUSESVC_NONNULL(1, 4);
 
 /**
  * fusesvc_server_bye() - end the conversation
@@ -215,8 +227,7 @@ int fusesvc_server_bye(struct fusesvc_server *s, uint32_t exit_code) FUSESVC_NON
  *
  * Since: 0.1
  */
-const struct fusesvc_error *fusesvc_server_error(const struct fusesvc_server *s)
-	FUSESVC_NONNULL(1);
+const struct fusesvc_error *fusesvc_server_error(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
 
 #ifdef __cplusplus
 }

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-#define FUSESVC_MUST_CHECK __attribute__((warn_unused_result))
+#define FUSESVC_MUST_CHECK   __attribute__((warn_unused_result))
 #define FUSESVC_NONNULL(...) __attribute__((nonnull(__VA_ARGS__)))
 
 /*
@@ -155,15 +155,15 @@ const char *fusesvc_escape(const char *text, char *buf, size_t size) FUSESVC_NON
 
 /** What the helper permits, in hello. Since: 0.1 */
 #define FUSESVC_ALLOW_OTHER (1U << 0) /**< the server may ask for the option allow_other */
-#define FUSESVC_FUSEBLK (1U << 1)     /**< the server may ask for a fuseblk mount */
+#define FUSESVC_FUSEBLK	    (1U << 1) /**< the server may ask for a fuseblk mount */
 
 /** Flags of a request to open. Since: 0.1 */
 #define FUSESVC_OPEN_QUIET (1U << 0) /**< a refusal is expected: do not tell anybody */
 
 /** Levels of a message, as syslog numbers them. Since: 0.1 */
-#define FUSESVC_MSG_ERROR 3
+#define FUSESVC_MSG_ERROR   3
 #define FUSESVC_MSG_WARNING 4
-#define FUSESVC_MSG_INFO 6
+#define FUSESVC_MSG_INFO    6
 
 /** No progress in this message; else it is 0 to 1000 per mille. Since: 0.1 */
 #define FUSESVC_NO_PROGRESS 0xffffffffU
@@ -175,9 +175,9 @@ const char *fusesvc_escape(const char *text, char *buf, size_t size) FUSESVC_NON
 #define FUSESVC_TIMEOUT 90
 
 /** Limits of one mount, for what a server may send. Since: 0.1 */
-#define FUSESVC_MAX_PACKETS 1024 /**< packets in all */
-#define FUSESVC_MAX_OPENS 256	 /**< requests to open; more are answered with EMFILE */
-#define FUSESVC_MAX_MESSAGES 64	 /**< messages that are handed on; more are dropped */
+#define FUSESVC_MAX_PACKETS  1024 /**< packets in all */
+#define FUSESVC_MAX_OPENS    256  /**< requests to open; more are answered with EMFILE */
+#define FUSESVC_MAX_MESSAGES 64	  /**< messages that are handed on; more are dropped */
 
 /**
  * fusesvc_name_is_valid() - may this be the name of a service?

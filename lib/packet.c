@@ -10,13 +10,20 @@ static const struct {
 	enum packet_type type;
 	const char *name;
 } type_names[] = {
-	{ PACKET_HELLO, "HELLO" },     { PACKET_HELLO_REPLY, "HELLO_REPLY" },
-	{ PACKET_FILE, "FILE" },       { PACKET_OPEN, "OPEN" },
-	{ PACKET_OPEN_BDEV, "OPEN_BDEV" }, { PACKET_FSOPEN, "FSOPEN" },
-	{ PACKET_SOURCE, "SOURCE" },   { PACKET_MNTPT, "MNTPT" },
-	{ PACKET_MNTOPTS, "MNTOPTS" }, { PACKET_MTABOPTS, "MTABOPTS" },
-	{ PACKET_MOUNT, "MOUNT" },     { PACKET_REPLY, "REPLY" },
-	{ PACKET_BYE, "BYE" },	       { PACKET_MESSAGE, "MESG" },
+	{ PACKET_HELLO, "HELLO" },
+	{ PACKET_HELLO_REPLY, "HELLO_REPLY" },
+	{ PACKET_FILE, "FILE" },
+	{ PACKET_OPEN, "OPEN" },
+	{ PACKET_OPEN_BDEV, "OPEN_BDEV" },
+	{ PACKET_FSOPEN, "FSOPEN" },
+	{ PACKET_SOURCE, "SOURCE" },
+	{ PACKET_MNTPT, "MNTPT" },
+	{ PACKET_MNTOPTS, "MNTOPTS" },
+	{ PACKET_MTABOPTS, "MTABOPTS" },
+	{ PACKET_MOUNT, "MOUNT" },
+	{ PACKET_REPLY, "REPLY" },
+	{ PACKET_BYE, "BYE" },
+	{ PACKET_MESSAGE, "MESG" },
 };
 
 const char *packet_type_name(uint32_t type)

@@ -15,9 +15,9 @@
 
 #include "cleanup.h"
 
-#define PACKET_MAX 65536	   /* bytes of the largest packet */
-#define PACKET_MESSAGE_MAX 1024	   /* bytes of a message's text, without its NUL */
-#define PROTOCOL_VERSION 1
+#define PACKET_MAX	   65536 /* bytes of the largest packet */
+#define PACKET_MESSAGE_MAX 1024	 /* bytes of a message's text, without its NUL */
+#define PROTOCOL_VERSION   1
 
 enum packet_type {
 	PACKET_HELLO = 0x53414654,	 /* SAFT */
@@ -70,7 +70,8 @@ struct packet {
 			uint32_t progress;
 		} message;
 	};
-	const char *string; /* path, source, options or text; after decoding it points into the packet */
+	const char *string; /* path, source, options or text; after decoding it points into the
+			       packet */
 };
 
 /* The name of a type, for error messages; NULL if there is no such type. */

@@ -93,8 +93,8 @@ static int answer_hello(struct fusesvc_server *s)
 	    (p.hello.flags & ~(FUSESVC_ALLOW_OTHER | FUSESVC_FUSEBLK)))
 		return protocol_breach(s, FUSESVC_STEP_HELLO, "impossible hello");
 	if (p.hello.min_version > PROTOCOL_VERSION || p.hello.max_version < PROTOCOL_VERSION)
-		return fusesvc_error_set(&s->error, FUSESVC_STEP_HELLO, FUSESVC_E_VERSION, EOPNOTSUPP,
-					 NULL);
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_HELLO, FUSESVC_E_VERSION,
+					 EOPNOTSUPP, NULL);
 	s->flags = p.hello.flags;
 	p = (struct packet){ .type = PACKET_HELLO_REPLY, .hello_reply = { PROTOCOL_VERSION } };
 	rc = channel_send(&s->ch, &p, -1);
@@ -105,7 +105,8 @@ static int answer_hello(struct fusesvc_server *s)
  * Receives the answer about a file. Returns 0 with *error, the helper's refusal as an errno
  * value, or with a descriptor.
  */
-static int receive_file(struct fusesvc_server *s, uint32_t step, const char *path, int *error, int *fd)
+static int receive_file(struct fusesvc_server *s, uint32_t step, const char *path, int *error,
+			int *fd)
 {
 	struct packet p;
 	struct channel_extra extra;
@@ -132,7 +133,8 @@ static int receive_start_file(struct fusesvc_server *s, const char *name, int *f
 	int rc = receive_file(s, FUSESVC_STEP_ARGS, name, &error, fd);
 
 	if (!rc && error)
-		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_ARGS, FUSESVC_E_REFUSED, error, name);
+		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_ARGS, FUSESVC_E_REFUSED, error,
+				       name);
 	return rc;
 }
 
@@ -149,8 +151,8 @@ static int receive_start(struct fusesvc_server *s)
 	rc = args_from_fd(args_fd, &s->argc, &s->argv, &ext_bits);
 	if (rc)
 		return fusesvc_error_set(&s->error, FUSESVC_STEP_ARGS,
-					 rc == -EBADMSG ? FUSESVC_E_PROTOCOL : FUSESVC_E_SYSTEM, -rc,
-					 "malformed arguments");
+					 rc == -EBADMSG ? FUSESVC_E_PROTOCOL : FUSESVC_E_SYSTEM,
+					 -rc, "malformed arguments");
 	s->takes_messages = ext_bits & ARGS_EXT_MESSAGES;
 	rc = receive_start_file(s, "fusedev", &s->fuse_fd);
 	if (rc)
@@ -166,12 +168,15 @@ static int take_over(struct fusesvc_server *s, long n_fds)
 	int rc;
 
 	if (n_fds > 1)
-		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, E2BIG, NULL);
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, E2BIG,
+					 NULL);
 	rc = channel_open(&s->ch, LISTEN_FDS_START, true, false);
 	if (rc)
-		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, -rc, NULL);
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, -rc,
+					 NULL);
 	if (getsockopt(s->ch.fd, SOL_SOCKET, SO_PEERCRED, &s->peer, &len) < 0)
-		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, errno, NULL);
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_ACCEPT, FUSESVC_E_SYSTEM, errno,
+					 NULL);
 	rc = answer_hello(s);
 	return rc ? rc : receive_start(s);
 }
@@ -233,6 +238,11 @@ int fusesvc_server_fuse_fd(const struct fusesvc_server *s)
 	return s->fuse_fd;
 }
 
+int fusesvc_server_fd(const struct fusesvc_server *s)
+{
+	return s->ch.fd;
+}
+
 int fusesvc_server_take_fuse_fd(struct fusesvc_server *s)
 {
 	return steal_fd(&s->fuse_fd);
@@ -248,7 +258,8 @@ static int request_file(struct fusesvc_server *s, const struct packet *p, int *f
 		return channel_failed(s, FUSESVC_STEP_OPEN, rc, p->string);
 	rc = receive_file(s, FUSESVC_STEP_OPEN, p->string, &error, fd);
 	if (!rc && error)
-		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error, p->string);
+		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error,
+				       p->string);
 	return rc;
 }
 
@@ -269,7 +280,8 @@ int fusesvc_server_open_bdev(struct fusesvc_server *s, const char *path, int ope
 {
 	const struct packet p = {
 		.type = PACKET_OPEN_BDEV,
-		.open = { .open_flags = (uint32_t)open_flags, .request_flags = flags,
+		.open = { .open_flags = (uint32_t)open_flags,
+			  .request_flags = flags,
 			  .block_size = block_size },
 		.string = path,
 	};
@@ -311,24 +323,26 @@ int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_re
 		bool wanted;
 		struct packet packet;
 	} commands[] = {
-		{ FUSESVC_STEP_FSOPEN, true,
+		{ FUSESVC_STEP_FSOPEN,
+		  true,
 		  { .type = PACKET_FSOPEN, .fsopen = { req->fuseblk ? 1 : 0 } } },
 		{ FUSESVC_STEP_SOURCE, true, { .type = PACKET_SOURCE, .string = req->source } },
-		{ FUSESVC_STEP_MNTPT, true,
+		{ FUSESVC_STEP_MNTPT,
+		  true,
 		  { .type = PACKET_MNTPT,
 		    .mntpt = { (uint16_t)req->expected_fmt },
 		    .string = req->target } },
-		{ FUSESVC_STEP_MNTOPTS, req->mntopts && *req->mntopts,
+		{ FUSESVC_STEP_MNTOPTS,
+		  req->mntopts && *req->mntopts,
 		  { .type = PACKET_MNTOPTS, .string = req->mntopts } },
-		{ FUSESVC_STEP_MTABOPTS, req->mtabopts && *req->mtabopts,
+		{ FUSESVC_STEP_MTABOPTS,
+		  req->mtabopts && *req->mtabopts,
 		  { .type = PACKET_MTABOPTS, .string = req->mtabopts } },
-		{ FUSESVC_STEP_MOUNT, true,
-		  { .type = PACKET_MOUNT, .mount = { req->ms_flags } } },
+		{ FUSESVC_STEP_MOUNT, true, { .type = PACKET_MOUNT, .mount = { req->ms_flags } } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		int rc = commands[i].wanted ?
-				 command(s, commands[i].step, &commands[i].packet) : 0;
+		int rc = commands[i].wanted ? command(s, commands[i].step, &commands[i].packet) : 0;
 
 		if (rc)
 			return rc;

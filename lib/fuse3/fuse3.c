@@ -83,14 +83,22 @@ static void apply_flag(struct fusesvc_mount_request *req, const char *name)
 		const char *name;
 		uint32_t set, clear;
 	} flags[] = {
-		{ "ro", MS_RDONLY, 0 },		 { "rw", 0, MS_RDONLY },
-		{ "nosuid", MS_NOSUID, 0 },	 { "suid", 0, MS_NOSUID },
-		{ "nodev", MS_NODEV, 0 },	 { "dev", 0, MS_NODEV },
-		{ "noexec", MS_NOEXEC, 0 },	 { "exec", 0, MS_NOEXEC },
-		{ "sync", MS_SYNCHRONOUS, 0 },	 { "async", 0, MS_SYNCHRONOUS },
-		{ "noatime", MS_NOATIME, 0 },	 { "atime", 0, MS_NOATIME },
-		{ "nodiratime", MS_NODIRATIME, 0 }, { "diratime", 0, MS_NODIRATIME },
-		{ "nosymfollow", MS_NOSYMFOLLOW, 0 }, { "symfollow", 0, MS_NOSYMFOLLOW },
+		{ "ro", MS_RDONLY, 0 },
+		{ "rw", 0, MS_RDONLY },
+		{ "nosuid", MS_NOSUID, 0 },
+		{ "suid", 0, MS_NOSUID },
+		{ "nodev", MS_NODEV, 0 },
+		{ "dev", 0, MS_NODEV },
+		{ "noexec", MS_NOEXEC, 0 },
+		{ "exec", 0, MS_NOEXEC },
+		{ "sync", MS_SYNCHRONOUS, 0 },
+		{ "async", 0, MS_SYNCHRONOUS },
+		{ "noatime", MS_NOATIME, 0 },
+		{ "atime", 0, MS_NOATIME },
+		{ "nodiratime", MS_NODIRATIME, 0 },
+		{ "diratime", 0, MS_NODIRATIME },
+		{ "nosymfollow", MS_NOSYMFOLLOW, 0 },
+		{ "symfollow", 0, MS_NOSYMFOLLOW },
 		{ "dirsync", MS_DIRSYNC, 0 },
 	};
 
@@ -205,7 +213,7 @@ static char last_log_line[512];
 static bool is_mounted; /* from then on there are threads */
 
 __attribute__((format(printf, 2, 0))) static void keep_log(enum fuse_log_level level,
-							     const char *fmt, va_list ap)
+							   const char *fmt, va_list ap)
 {
 	va_list copy;
 

@@ -31,8 +31,8 @@ extern "C" {
  *
  * Since: 0.1
  */
-int fusesvc_fuse3_append_args(const struct fusesvc_server *s, struct fuse_args *args)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2);
+int fusesvc_fuse3_append_args(const struct fusesvc_server *s,
+			      struct fuse_args *args) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2);
 
 /**
  * fusesvc_fuse3_parse_mount() - take the mount options out of the arguments
@@ -50,8 +50,8 @@ int fusesvc_fuse3_append_args(const struct fusesvc_server *s, struct fuse_args *
  * Since: 0.1
  */
 int fusesvc_fuse3_parse_mount(struct fusesvc_server *s, struct fuse_args *args,
-			      struct fusesvc_mount_request *req)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3);
+			      struct fusesvc_mount_request *req) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2, 3);
 
 /**
  * fusesvc_fuse3_session_mount() - mount a session of libfuse's low-level API
@@ -69,8 +69,8 @@ int fusesvc_fuse3_parse_mount(struct fusesvc_server *s, struct fuse_args *args,
  * Since: 0.1
  */
 int fusesvc_fuse3_session_mount(struct fusesvc_server *s, struct fuse_session *se,
-				const struct fusesvc_mount_request *req)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3);
+				const struct fusesvc_mount_request *req) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2, 3);
 
 /**
  * fusesvc_fuse3_main() - what fuse_main() is for an ordinary server
@@ -89,8 +89,8 @@ int fusesvc_fuse3_session_mount(struct fusesvc_server *s, struct fuse_session *s
  */
 int fusesvc_fuse3_main(struct fusesvc_server *s, struct fuse_args *args,
 		       const struct fuse_operations *op, size_t op_size,
-		       const struct fusesvc_mount_request *req, void *user_data)
-	FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3, 5);
+		       const struct fusesvc_mount_request *req, void *user_data) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2, 3, 5);
 
 #ifdef __cplusplus
 }
