@@ -28,7 +28,8 @@ static const struct {
 	{ FUSESVC_E_CLOSED, MNT_EX_FAIL,
 	  "service \"%n\": ended before the file system was up; journalctl -u '" UNIT "@*'" },
 	{ FUSESVC_E_PROTOCOL, MNT_EX_FAIL, "service \"%n\": broke the protocol (%s)" },
-	{ FUSESVC_E_VERSION, MNT_EX_FAIL, "service \"%n\": speaks another version of the protocol" },
+	{ FUSESVC_E_VERSION, MNT_EX_FAIL,
+	  "service \"%n\": speaks another version of the protocol" },
 	{ FUSESVC_E_FLOOD, MNT_EX_FAIL, "service \"%n\": sent too many requests" },
 	{ FUSESVC_E_GOODBYE, MNT_EX_FAIL,
 	  "service \"%n\": gave up without saying why; journalctl -u '" UNIT "@*'" },
@@ -44,7 +45,8 @@ static const struct {
 	{ SVC_E_ROOT_ONLY, MNT_EX_USAGE, "%s: only root may do that" },
 	{ SVC_E_NOT_ROOT, MNT_EX_USAGE, "must be root to mount" },
 	{ SVC_E_NOT_SETUID, MNT_EX_USAGE, "is setuid, but was not made to be: remove that bit" },
-	{ SVC_E_TYPE, MNT_EX_USAGE, "type \"%s\" is not fuse.svc, fuse.svc.NAME or fuseblk.svc.NAME" },
+	{ SVC_E_TYPE, MNT_EX_USAGE,
+	  "type \"%s\" is not fuse.svc, fuse.svc.NAME or fuseblk.svc.NAME" },
 	{ SVC_E_NAME, MNT_EX_USAGE, "\"%s\" cannot be the name of a service" },
 	{ SVC_E_TWO_NAMES, MNT_EX_USAGE, "svc=%s contradicts the type" },
 	{ SVC_E_NO_NAME, MNT_EX_USAGE,
@@ -61,7 +63,8 @@ static const struct {
 	{ SVC_E_TARGET_CHANGED, MNT_EX_FAIL, "the mount point changed during the mount" },
 	{ SVC_E_FUSEDEV, MNT_EX_FAIL, "cannot open /dev/fuse: %e; modprobe fuse" },
 
-	{ SVC_E_ASKED_PATH, MNT_EX_FAIL, "service \"%n\": asked for \"%s\", which was not named to it" },
+	{ SVC_E_ASKED_PATH, MNT_EX_FAIL,
+	  "service \"%n\": asked for \"%s\", which was not named to it" },
 	{ SVC_E_ASKED_OPEN_FLAGS, MNT_EX_FAIL,
 	  "service \"%n\": asked to open \"%s\" in a way that is not allowed" },
 	{ SVC_E_ASKED_WRITE, MNT_EX_FAIL,
@@ -80,12 +83,15 @@ static const struct {
 	  "service \"%n\": asked for mount flags %s, which it may not have" },
 
 	{ SVC_E_MOUNT, MNT_EX_FAIL, "mount failed: %e" },
-	{ SVC_E_UNDO, MNT_EX_FAIL, "the mount failed halfway and could not be undone: %e; umount it" },
+	{ SVC_E_UNDO, MNT_EX_FAIL,
+	  "the mount failed halfway and could not be undone: %e; umount it" },
 	{ SVC_E_UTAB, MNT_EX_FILEIO, "mounted, but could not be noted in utab: %e" },
 	{ SVC_E_CHILD, MNT_EX_SYSERR, "%s: %e" },
-	{ SVC_E_CHILD_CRASHED, MNT_EX_SOFTWARE, "the process that talks to the service crashed (%s)" },
+	{ SVC_E_CHILD_CRASHED, MNT_EX_SOFTWARE,
+	  "the process that talks to the service crashed (%s)" },
 	{ SVC_E_INTERRUPTED, MNT_EX_USER, "interrupted" },
-	{ SVC_E_REQUEST, MNT_EX_SOFTWARE, "malformed request of the process that talks to the service" },
+	{ SVC_E_REQUEST, MNT_EX_SOFTWARE,
+	  "malformed request of the process that talks to the service" },
 };
 
 bool svc_error_is_servers_choice(uint32_t code)
@@ -95,8 +101,8 @@ bool svc_error_is_servers_choice(uint32_t code)
 
 static bool are_words_the_reason(const struct svc_mount *m)
 {
-	return *m->words && (svc_error_is_servers_choice(m->error.code) ||
-			     m->error.step == SVC_STEP_POLICY);
+	return *m->words &&
+	       (svc_error_is_servers_choice(m->error.code) || m->error.step == SVC_STEP_POLICY);
 }
 
 static void append(char *buf, size_t size, const char *text)
@@ -116,7 +122,8 @@ static void expand(const struct svc_mount *m, const char *template, char *buf, s
 
 		switch (*p == '%' ? *++p : '\0') {
 		case 's':
-			append(buf, size, fusesvc_escape(m->error.subject, subject, sizeof(subject)));
+			append(buf, size,
+			       fusesvc_escape(m->error.subject, subject, sizeof(subject)));
 			break;
 		case 'n':
 			append(buf, size, m->name);
@@ -137,7 +144,8 @@ static void expand(const struct svc_mount *m, const char *template, char *buf, s
 /* System errors of our own processes are no fault of the service. */
 static bool is_system_error(const struct fusesvc_error *e)
 {
-	return e->code == FUSESVC_E_SYSTEM && (e->step == SVC_STEP_PROCESS || e->step == SVC_STEP_OPTIONS);
+	return e->code == FUSESVC_E_SYSTEM &&
+	       (e->step == SVC_STEP_PROCESS || e->step == SVC_STEP_OPTIONS);
 }
 
 int svc_error_text(const struct svc_mount *m, char *buf, size_t size)

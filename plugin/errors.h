@@ -65,7 +65,8 @@ enum svc_code {
 
 struct svc_mount;
 
-/* One line about m->error, without prefix and newline, fit for a terminal. Returns the exit code. */
+/* One line about m->error, without prefix and newline, fit for a terminal. Returns the exit code.
+ */
 int svc_error_text(const struct svc_mount *m, char *buf, size_t size);
 
 /* Did the conversation end because the server wanted it so, rather than by a fault of ours? */

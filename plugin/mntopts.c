@@ -63,7 +63,8 @@ static bool parse_one(const char *opt, size_t len, struct svc_request *req)
 	return false;
 }
 
-int svc_mntopts_parse(const char *options, struct svc_request *req, const char **bad, size_t *bad_len)
+int svc_mntopts_parse(const char *options, struct svc_request *req, const char **bad,
+		      size_t *bad_len)
 {
 	const char *opt = options;
 

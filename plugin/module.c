@@ -4,6 +4,7 @@
  * order; what a feature does stands in the file of its name.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -31,10 +32,16 @@ static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct
  */
 static int block_signals(struct svc_mount *m)
 {
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+
 	(void)sigemptyset(&m->ending_signals);
-	(void)sigaddset(&m->ending_signals, SIGINT);
-	(void)sigaddset(&m->ending_signals, SIGTERM);
-	(void)sigaddset(&m->ending_signals, SIGHUP);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
+		struct sigaction sa;
+
+		/* A blocked signal is queued even if it is ignored, as nohup(1) has it. */
+		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
+			(void)sigaddset(&m->ending_signals, ending[i]);
+	}
 	if (sigprocmask(SIG_BLOCK, &m->ending_signals, &m->old_signals) < 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, errno,
 					 "sigprocmask");
@@ -54,8 +61,11 @@ static void unblock_signals(struct svc_mount *m)
 
 static int mount_stage(struct svc_mount *m)
 {
-	int rc = block_signals(m);
+	int rc;
 
+	if (m->is_absent)
+		return 0;
+	rc = block_signals(m);
 	return rc ? rc : svc_parent_run(m);
 }
 
@@ -71,7 +81,17 @@ static int resolve_source(struct svc_mount *m)
 		m->source = strdup(m->source);
 	else
 		m->source = strdup(source);
-	return m->source ? 0 : fusesvc_error_set(&m->error, SVC_STEP_SOURCE, FUSESVC_E_SYSTEM, ENOMEM, NULL);
+	return m->source ? 0
+			 : fusesvc_error_set(&m->error, SVC_STEP_SOURCE, FUSESVC_E_SYSTEM, ENOMEM,
+					     NULL);
+}
+
+/* As mount(8) has it: what fstab calls "nofail" and is not there is no error. */
+static bool is_absent(const struct svc_mount *m)
+{
+	return m->opts.user && m->source && *m->source == '/' &&
+	       mnt_optstr_get_option(m->opts.user, "nofail", NULL, NULL) == 0 &&
+	       access(m->source, F_OK) < 0 && errno == ENOENT;
 }
 
 static bool is_block_device(const char *path)
@@ -88,13 +108,16 @@ static int prep(struct svc_mount *m)
 	if (geteuid() != 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_ROOT, EPERM, NULL);
 	if (m->uid != 0)
-		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_SETUID, EPERM, NULL);
+		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_SETUID, EPERM,
+					 NULL);
 	m->target = mnt_context_get_target(m->cxt);
 	rc = svc_options_parse(m);
 	if (!rc)
 		rc = svc_service_from_type(m);
 	if (!rc)
 		rc = resolve_source(m);
+	if (!rc)
+		m->is_absent = is_absent(m);
 	if (!rc)
 		m->fuseblk = m->uid == 0 && !m->opts.no_fuseblk && is_block_device(m->source);
 	return rc;
@@ -116,7 +139,12 @@ static int run(struct svc_mount *m, enum svc_stage stage)
 static int get_excode(const struct svc_mount *m, char *buf, size_t size)
 {
 	buf[0] = '\0';
-	return m->error.code ? svc_error_text(m, buf, size) : MNT_EX_SUCCESS;
+	if (m->error.code)
+		return svc_error_text(m, buf, size);
+	if (m->mounted && m->host.verbose)
+		(void)snprintf(buf, size, "mounted by service \"%s\", process %d", m->name,
+			       (int)m->server_pid);
+	return MNT_EX_SUCCESS;
 }
 
 static void deinit(struct svc_mount *m)

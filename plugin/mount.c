@@ -158,8 +158,8 @@ static int mount_now(struct svc_mount *m, const struct svc_request *req, int fus
 	return rc ? rc : call_libmount(m, target, optstr);
 }
 
-int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd, int target_fd,
-		      struct svc_mounter *mounter)
+int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
+		      int target_fd, struct svc_mounter *mounter)
 {
 	pid_t parent = getpid();
 	int32_t answer;
@@ -191,7 +191,7 @@ int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fu
 
 int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 {
-	int32_t answer = -EIO;
+	int32_t answer = -EOWNERDEAD; /* it died without a word */
 	ssize_t n;
 
 	if (mounter->pid <= 0)
@@ -202,7 +202,7 @@ int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 		n = read(mounter->fd, &answer, sizeof(answer));
 	while (n < 0 && errno == EINTR);
 	if (n != (ssize_t)sizeof(answer) || answer > 0)
-		answer = -EIO;
+		answer = -EOWNERDEAD;
 	while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close_fd_keep_errno(steal_fd(&mounter->fd));
@@ -210,13 +210,16 @@ int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
 	return answer;
 }
 
-/* Detaches the mount at whose root @fd lies. Must not ask its server anything: it may hang. */
+/*
+ * Detaches the mount at whose root @fd lies. Must not ask its server anything: it may hang. The end
+ * of a fuseblk mount waits for it where not even SIGKILL ends a wait, so MNT_FORCE hangs up first.
+ */
 static int unmount_root(const struct svc_mount *m, int fd)
 {
 	char path[64];
 	int rc = path_to_fd(m, fd, path, sizeof(path));
 
-	return rc ? rc : umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+	return rc ? rc : umount2(path, MNT_FORCE | MNT_DETACH) < 0 ? -errno : 0;
 }
 
 int svc_unmount(struct svc_mount *m)

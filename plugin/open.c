@@ -20,11 +20,12 @@
 #define KERNEL_O_LARGEFILE 0100000
 #endif
 
-#define ALLOWED_FLAGS                                                                              \
-	((uint32_t)(O_ACCMODE | O_EXCL | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME | O_NOFOLLOW |    \
+#define ALLOWED_FLAGS                                                                           \
+	((uint32_t)(O_ACCMODE | O_EXCL | O_DIRECT | O_SYNC | O_DSYNC | O_NOATIME | O_NOFOLLOW | \
 		    O_NONBLOCK | O_LARGEFILE | KERNEL_O_LARGEFILE | O_CLOEXEC))
 
-static int refuse(struct svc_mount *m, const struct fusesvc_open_request *req, uint32_t code, int err)
+static int refuse(struct svc_mount *m, const struct fusesvc_open_request *req, uint32_t code,
+		  int err)
 {
 	if (req->quiet)
 		return -err;

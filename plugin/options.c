@@ -135,7 +135,8 @@ static int parse_svc(struct svc_mount *m, const struct option *o)
 	char *name = o->value ? plain_value(o) : strdup("");
 
 	if (!name)
-		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, ENOMEM, NULL);
+		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, ENOMEM,
+					 NULL);
 	free(m->opts.name);
 	m->opts.name = name;
 	return fusesvc_name_is_valid(name) ? 0 : refuse_option(m, SVC_E_OPTION_VALUE, o);
@@ -215,16 +216,17 @@ static int give_mount_flags(struct svc_mount *m)
 
 static int parse_mount_flags(struct svc_mount *m)
 {
-	const unsigned long unusable = MS_REMOUNT | MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE |
-				       MS_SLAVE | MS_UNBINDABLE;
+	const unsigned long unusable =
+		MS_REMOUNT | MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	unsigned long flags = 0;
 
-	if (m->opts.vfs && mnt_optstr_get_flags(m->opts.vfs, &flags,
-						mnt_get_builtin_optmap(MNT_LINUX_MAP)) != 0)
+	if (m->opts.vfs &&
+	    mnt_optstr_get_flags(m->opts.vfs, &flags, mnt_get_builtin_optmap(MNT_LINUX_MAP)) != 0)
 		return no_memory(m, -ENOMEM);
 	if (flags & unusable)
 		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPERATION, EOPNOTSUPP,
-					 flags & MS_REMOUNT ? "remount" : "bind, move or propagation");
+					 flags & MS_REMOUNT ? "remount"
+							    : "bind, move or propagation");
 	m->opts.read_only = flags & MS_RDONLY;
 	return give_mount_flags(m);
 }

@@ -36,7 +36,7 @@
 
 #define FUSE_MAJOR 10
 #define FUSE_MINOR 229
-#define END_MS 1000 /* how long a child may take to exit after its last word */
+#define END_MS	   1000 /* how long a child may take to exit after its last word */
 
 struct parent {
 	struct svc_mount *m;
@@ -44,8 +44,9 @@ struct parent {
 	int sock;      /* to the child */
 	int signal_fd; /* the signals that end us */
 	struct svc_mounter mounter;
-	bool asked;    /* a mount was asked for: there is only one */
-	bool ended;    /* the child said how it went */
+	bool asked;  /* a mount was asked for: there is only one */
+	bool unsure; /* the mounter died without a word: there may be a mount */
+	bool ended;  /* the child said how it went */
 };
 
 static int process_error(struct svc_mount *m, int err, const char *what)
@@ -58,7 +59,8 @@ static int request_error(struct svc_mount *m)
 	return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_REQUEST, EBADMSG, NULL);
 }
 
-/* The name is the caller's, or a guess that came from the child, which is checked like a stranger's. */
+/* The name is the caller's, or a guess that came from the child, which is checked like a
+ * stranger's. */
 static bool accept_name(struct svc_mount *m, const char *name)
 {
 	if (*m->name)
@@ -83,13 +85,16 @@ static int check_mount(struct parent *p, const struct svc_request *req, const in
 	struct svc_mount *m = p->m;
 	mode_t fmt;
 
-	if (p->asked || !is_fuse_device(fds[0]) || fds[1] < 0 || svc_target_check_fd(fds[1], &fmt) != 0)
+	if (p->asked || !is_fuse_device(fds[0]) || fds[1] < 0 ||
+	    svc_target_check_fd(fds[1], &fmt) != 0)
 		return -EINVAL;
-	if ((req->ms_flags & ~SVC_SERVER_MS_FLAGS) || req->allow_other > 1 || req->default_permissions > 1)
+	if ((req->ms_flags & ~SVC_SERVER_MS_FLAGS) || req->allow_other > 1 ||
+	    req->default_permissions > 1)
 		return -EINVAL;
 	if (req->allow_other && m->uid != 0)
 		return -EPERM;
-	if (req->blksize && (!m->fuseblk || req->blksize < 512 || (req->blksize & (req->blksize - 1))))
+	if (req->blksize &&
+	    (!m->fuseblk || req->blksize < 512 || (req->blksize & (req->blksize - 1))))
 		return -EINVAL;
 	if (!accept_name(m, req->name))
 		return -EINVAL;
@@ -180,6 +185,9 @@ static int on_mounted(struct parent *p)
 	int rc = svc_mounter_end(&p->mounter, false);
 
 	p->m->mounted = rc == 0;
+	p->unsure = rc == -EOWNERDEAD;
+	if (p->unsure)
+		rc = -EIO;
 	if (rc)
 		(void)fusesvc_error_set(&p->m->error, SVC_STEP_MOUNT, SVC_E_MOUNT, -rc, NULL);
 	return svc_answer_send(p->sock, rc);
@@ -259,12 +267,12 @@ static void end_child(struct parent *p)
 static void undo(struct parent *p)
 {
 	struct svc_mount *m = p->m;
-	bool was_killed = p->mounter.pid > 0;
+	bool may_be_mounted = p->unsure || p->mounter.pid > 0;
 	int rc;
 
-	if (was_killed)
+	if (p->mounter.pid > 0)
 		(void)svc_mounter_end(&p->mounter, true);
-	if (!m->mounted && !was_killed)
+	if (!m->mounted && !may_be_mounted)
 		return;
 	rc = svc_unmount(m);
 	/* A mounter that was killed may have mounted a moment before, and most likely has not. */

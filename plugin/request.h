@@ -21,8 +21,8 @@
 #endif
 
 /* The mount flags that a server may add. */
-#define SVC_SERVER_MS_FLAGS                                                                        \
-	((uint32_t)(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_DIRSYNC |   \
+#define SVC_SERVER_MS_FLAGS                                                                      \
+	((uint32_t)(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_SYNCHRONOUS | MS_DIRSYNC | \
 		    MS_NOATIME | MS_NODIRATIME | MS_NOSYMFOLLOW))
 
 enum svc_request_type {
@@ -46,8 +46,8 @@ struct svc_request {
 };
 
 /* Sends a request with up to two descriptors (-1 for none). Returns 0 or -errno. */
-int svc_request_send(int sock, const struct svc_request *req, int fd1, int fd2)
-	_must_check_ _nonnull_all_;
+int svc_request_send(int sock, const struct svc_request *req, int fd1,
+		     int fd2) _must_check_ _nonnull_all_;
 
 /*
  * Receives one, with descriptors that are the caller's. Returns 0; -ECONNRESET at the end,

@@ -22,7 +22,8 @@ static const char *type_suffix(const char *fstype)
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		size_t len = strlen(types[i]);
 
-		if (strncmp(fstype, types[i], len) == 0 && (fstype[len] == '\0' || fstype[len] == '.'))
+		if (strncmp(fstype, types[i], len) == 0 &&
+		    (fstype[len] == '\0' || fstype[len] == '.'))
 			return fstype + len;
 	}
 	return NULL;
@@ -46,8 +47,8 @@ int svc_service_from_type(struct svc_mount *m)
 			return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_NAME, EINVAL,
 						 suffix + 1);
 		if (name && strcmp(name, suffix + 1) != 0)
-			return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_TWO_NAMES, EINVAL,
-						 name);
+			return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_TWO_NAMES,
+						 EINVAL, name);
 		name = suffix + 1;
 	}
 	if (name)
@@ -113,15 +114,26 @@ int svc_service_guess(struct svc_mount *m)
 	if (rc == 0)
 		return 0;
 	return fusesvc_error_set(&m->error, SVC_STEP_SERVICE,
-				 rc == -2 ? SVC_E_AMBIVALENT : SVC_E_UNKNOWN_TYPE, EINVAL, m->source);
+				 rc == -2 ? SVC_E_AMBIVALENT : SVC_E_UNKNOWN_TYPE, EINVAL,
+				 m->source);
+}
+
+/* A dry run opens nothing; but a source that is a path should be there. */
+int svc_source_check(struct svc_mount *m)
+{
+	if (!m->source || strchr(m->source, ':') || access(m->source, R_OK) == 0)
+		return 0;
+	return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_SOURCE, errno, m->source);
 }
 
 int svc_service_socket_path(struct svc_mount *m, char *buf, size_t size)
 {
 	int len = snprintf(buf, size, "%s/%s", FUSE_SVC_SOCKET_DIR, m->name);
 
-	if (len < 0 || (size_t)len >= size || (size_t)len >= sizeof(((struct sockaddr_un *)0)->sun_path))
-		return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_NAME, ENAMETOOLONG, m->name);
+	if (len < 0 || (size_t)len >= size ||
+	    (size_t)len >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_NAME, ENAMETOOLONG,
+					 m->name);
 	return 0;
 }
 
@@ -135,7 +147,8 @@ int svc_service_check_socket(struct svc_mount *m)
 	if (rc)
 		return rc;
 	if (stat(path, &st) < 0)
-		return fusesvc_error_set(&m->error, FUSESVC_STEP_CONNECT, FUSESVC_E_NOSERVICE, errno, path);
+		return fusesvc_error_set(&m->error, FUSESVC_STEP_CONNECT, FUSESVC_E_NOSERVICE,
+					 errno, path);
 	if (!S_ISSOCK(st.st_mode) || access(path, W_OK) < 0)
 		return fusesvc_error_set(&m->error, FUSESVC_STEP_CONNECT, FUSESVC_E_SYSTEM,
 					 S_ISSOCK(st.st_mode) ? errno : ENOTSOCK, path);

@@ -14,7 +14,7 @@
 #include "module.h"
 #include "request.h"
 
-#define SVC_TYPE "fuse.svc"
+#define SVC_TYPE     "fuse.svc"
 #define SVC_BLK_TYPE "fuseblk.svc"
 
 /* What the caller's -o options say: options.c */
@@ -42,7 +42,8 @@ struct svc_mount {
 	char *source;		      /* what is mounted; NULL if the caller has none */
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool fuseblk;
-	int proc_fd; /* our own /proc, wherever we go with mount -N */
+	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */
+	int proc_fd;		 /* our own /proc, wherever we go with mount -N */
 	sigset_t ending_signals; /* blocked from the mount on until utab is written */
 	sigset_t old_signals;
 	bool signals_blocked;
@@ -62,6 +63,7 @@ void svc_options_free(struct svc_options *o) _nonnull_all_;
 bool svc_is_type(const char *fstype);
 int svc_service_from_type(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_guess(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_source_check(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_socket_path(struct svc_mount *m, char *buf, size_t size) _must_check_ _nonnull_all_;
 int svc_service_check_socket(struct svc_mount *m) _must_check_ _nonnull_all_;
 
@@ -87,21 +89,21 @@ struct svc_mounter {
 	pid_t pid;
 	int fd; /* readable when the mount has ended */
 };
-int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd, int target_fd,
-		      struct svc_mounter *mounter) _must_check_ _nonnull_all_;
+int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
+		      int target_fd, struct svc_mounter *mounter) _must_check_ _nonnull_all_;
 int svc_mounter_end(struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
 int svc_unmount(struct svc_mount *m) /* -ENOENT: there is nothing of ours */
-	 _must_check_ _nonnull_all_;
+	_must_check_ _nonnull_all_;
 
 /* utab.c */
 int svc_utab_add(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* open.c: what a server may open */
-int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *fd)
-	_must_check_ _nonnull_all_;
+int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req,
+	     int *fd) _must_check_ _nonnull_all_;
 
 /* mntopts.c: what a server may add to the mount options */
-int svc_mntopts_parse(const char *options, struct svc_request *req, const char **bad, size_t *bad_len)
-	_must_check_ _nonnull_all_;
+int svc_mntopts_parse(const char *options, struct svc_request *req, const char **bad,
+		      size_t *bad_len) _must_check_ _nonnull_all_;
 
 #endif /* FUSE_SVC_SVC_H */

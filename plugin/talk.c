@@ -88,7 +88,8 @@ static int on_mntpt(void *data, const char *path, mode_t expected_fmt)
 	if (strcmp(path, t->m->target) != 0)
 		return refuse(t, SVC_E_ASKED_TARGET, EPERM, path);
 	if (expected_fmt && expected_fmt != t->target_fmt)
-		return refuse(t, SVC_E_TARGET_FORMAT, expected_fmt == S_IFDIR ? ENOTDIR : EISDIR, path);
+		return refuse(t, SVC_E_TARGET_FORMAT, expected_fmt == S_IFDIR ? ENOTDIR : EISDIR,
+			      path);
 	return 0;
 }
 
@@ -163,7 +164,8 @@ static void on_message(void *data, int level, uint32_t progress, const char *tex
 	if (level == FUSESVC_MSG_ERROR) {
 		(void)snprintf(m->words, sizeof(m->words), "%s", text);
 	} else if (m->host.message && (level == FUSESVC_MSG_WARNING || m->host.verbose)) {
-		m->host.message(m->target, m->name, level, fusesvc_escape(text, clean, sizeof(clean)));
+		m->host.message(m->target, m->name, level,
+				fusesvc_escape(text, clean, sizeof(clean)));
 	}
 }
 
@@ -198,22 +200,26 @@ static int prepare(struct talk *t)
 	rc = svc_target_check_not_mounted(m, t->target_fd);
 	if (rc || !mnt_context_is_fake(m->cxt))
 		return rc;
-	return svc_service_check_socket(m);
+	rc = svc_source_check(m);
+	return rc ? rc : svc_service_check_socket(m);
 }
 
 static int open_fuse_device(struct talk *t)
 {
 	t->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (t->fuse_fd < 0)
-		return fusesvc_error_set(&t->m->error, SVC_STEP_FUSEDEV, SVC_E_FUSEDEV, errno, NULL);
+		return fusesvc_error_set(&t->m->error, SVC_STEP_FUSEDEV, SVC_E_FUSEDEV, errno,
+					 NULL);
 	return 0;
 }
 
 static int start(struct talk *t)
 {
 	struct svc_mount *m = t->m;
-	const char *argv[] = { m->name, m->source ? m->source : "none", m->target, "-o", m->opts.server };
-	uint32_t flags = (m->uid == 0 ? FUSESVC_ALLOW_OTHER : 0) | (m->fuseblk ? FUSESVC_FUSEBLK : 0);
+	const char *argv[] = { m->name, m->source ? m->source : "none", m->target, "-o",
+			       m->opts.server };
+	uint32_t flags =
+		(m->uid == 0 ? FUSESVC_ALLOW_OTHER : 0) | (m->fuseblk ? FUSESVC_FUSEBLK : 0);
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int rc;
 
@@ -223,7 +229,8 @@ static int start(struct talk *t)
 	if (rc)
 		return rc;
 	if (fusesvc_client_new(&t->client, &client_ops, t))
-		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, ENOMEM, NULL);
+		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, ENOMEM,
+					 NULL);
 	fusesvc_client_set_timeout(t->client, m->opts.timeout);
 	rc = fusesvc_client_connect(t->client, path);
 	if (!rc)

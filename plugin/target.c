@@ -192,6 +192,10 @@ bool svc_target_has_our_mount(struct svc_mount *m, int fd)
 	fs = tb ? find_mount_of(fd, tb) : NULL;
 	if (!fs || !is_mount_of_service(m, fs))
 		return false;
+	/* One that lies on another than our mount point is somebody else's, though it looks alike.
+	 */
+	if ((uint64_t)mnt_fs_get_parent_id(fs) != m->target_mnt_id)
+		return false;
 	/* Whoever swaps paths under us must not make us unmount what another user mounted. */
 	(void)snprintf(expected, sizeof(expected), "%u", m->uid);
 	return mnt_fs_get_option(fs, "user_id", &value, &len) == 0 && value &&

@@ -35,8 +35,9 @@ static unsigned long long start_time(pid_t pid)
 		return 0;
 	buf[n] = '\0';
 	p = strrchr(buf, ')'); /* the name before it may hold anything */
-	if (!p || sscanf(p + 1, " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-				"%*s %*s %*s %llu",
+	if (!p || sscanf(p + 1,
+			 " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			 "%*s %*s %*s %llu",
 			 &ticks) != 1)
 		return 0;
 	return ticks;
@@ -89,6 +90,7 @@ int svc_utab_add(struct svc_mount *m)
 	if (old && !mnt_context_switch_ns(m->cxt, old) && !rc)
 		rc = -EINVAL;
 	if (rc)
-		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO, NULL);
+		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,
+					 NULL);
 	return 0;
 }
