@@ -44,7 +44,7 @@ static int usage(void)
 	     "\n"
 	     "Options of its own:\n"
 	     " svc=NAME              the service that mounts\n"
-	     " svc-timeout=SECONDS   how long to wait for each answer of the service (90; 0: for ever)\n"
+	     " svc-timeout=SECONDS   how long to wait for each answer (90; 0: for ever)\n"
 	     " svc-suid              honour set-user-ID bits (root only)\n"
 	     " svc-dev               honour device nodes (root only)\n"
 	     " svc-noblk             mount a block device as fuse, not as fuseblk\n"
@@ -56,7 +56,8 @@ static int usage(void)
 
 static int bad_usage(const char *what)
 {
-	(void)fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help' for more information.\n", what);
+	(void)fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help' for more information.\n",
+		      what);
 	return MNT_EX_USAGE;
 }
 
@@ -67,14 +68,19 @@ static const char *level_prefix(int level)
 
 static void print_message(const char *target, const char *service, int level, const char *text)
 {
-	(void)fprintf(stderr, PROGRAM ": %s: %s: %s%s\n", target, service, level_prefix(level), text);
+	char clean[2 * FUSESVC_SUBJECT_SIZE];
+
+	(void)fprintf(stderr, PROGRAM ": %s: %s: %s%s\n",
+		      fusesvc_escape(target, clean, sizeof(clean)), service, level_prefix(level),
+		      text);
 }
 
-static void print_error(const char *target, const char *text)
+static void print_result(FILE *out, const char *target, const char *text)
 {
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
-	(void)fprintf(stderr, PROGRAM ": %s: %s\n", fusesvc_escape(target, clean, sizeof(clean)), text);
+	(void)fprintf(out, PROGRAM ": %s: %s\n", fusesvc_escape(target, clean, sizeof(clean)),
+		      text);
 }
 
 static int mount_it(struct libmnt_context *cxt, bool verbose)
@@ -86,7 +92,7 @@ static int mount_it(struct libmnt_context *cxt, bool verbose)
 	int rc, excode;
 
 	if (module->init(&m, cxt, &host)) {
-		print_error(mnt_context_get_target(cxt), "out of memory");
+		print_result(stderr, mnt_context_get_target(cxt), "out of memory");
 		return MNT_EX_SYSERR;
 	}
 	rc = module->run(m, SVC_STAGE_PREP);
@@ -96,7 +102,7 @@ static int mount_it(struct libmnt_context *cxt, bool verbose)
 		rc = module->run(m, SVC_STAGE_POST);
 	excode = module->get_excode(m, text, sizeof(text));
 	if (*text)
-		print_error(mnt_context_get_target(cxt), text);
+		print_result(excode ? stderr : stdout, mnt_context_get_target(cxt), text);
 	else if (rc && !excode)
 		excode = MNT_EX_SOFTWARE;
 	module->deinit(m);
@@ -136,7 +142,9 @@ static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool
 			(void)snprintf(what, sizeof(what), "option -%c needs an argument", optopt);
 			return bad_usage(what);
 		case '?':
-			return bad_usage("unknown option");
+			(void)snprintf(what, sizeof(what), "unknown option \"%.40s\"",
+				       argv[optind - 1]);
+			return bad_usage(what);
 		case 'N':
 			excode = set_namespace(cxt, optarg);
 			if (excode >= 0)

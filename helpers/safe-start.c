@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -35,6 +36,12 @@ static int open_standard_fds(void)
 static void keep_fds_to_ourselves(void)
 {
 	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+}
+
+/* A caller's limit on the size of files must not end us between a mount and its line in utab. */
+static void survive_file_size_limit(void)
+{
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 static int save(const char *const *names, size_t n, char **values)
@@ -85,6 +92,7 @@ int safe_start(void)
 	if (rc)
 		return rc;
 	keep_fds_to_ourselves();
+	survive_file_size_limit();
 	(void)umask(022);
 	return clean_environment();
 }
