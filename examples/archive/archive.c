@@ -20,6 +20,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "watch.h"
+
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
 #endif
@@ -297,6 +299,10 @@ static int run_service(struct archive_program *p, struct fuse_args *args)
 				       strerror(-rc));
 	}
 	fusesvc_server_finish_opens(p->service);
+	if (!rc) {
+		rc = watch_start(fusesvc_server_fd(p->service), fusesvc_server_fuse_fd(p->service));
+		(void)snprintf(text, sizeof(text), "cannot start a thread");
+	}
 	if (!rc)
 		rc = load(p, fd, text, sizeof(text));
 	if (!rc) {

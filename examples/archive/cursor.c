@@ -56,6 +56,7 @@ int cursor_next(struct cursor *c, struct fault *f)
 	c->pos = 0;
 	c->size = archive_entry_size(c->entry) > 0 ? (uint64_t)archive_entry_size(c->entry) : 0;
 	c->blk_len = 0;
+	c->blk_end = 0;
 	c->end = c->opaque = false;
 	c->streak = 0;
 	return 0;
@@ -131,6 +132,13 @@ static int next_block(struct cursor *c, struct store *st, struct fault *f)
 		c->blk = data;
 		c->blk_off = (uint64_t)offset;
 		c->blk_len = len;
+		/* Extraction would seek back; what was handed out as a hole is none. */
+		if (len && c->blk_off < c->blk_end) {
+			c->blk_len = 0;
+			extents_cut(&st->extents, c->number, 0);
+			return fault_set(f, EIO, "its pieces are not in order");
+		}
+		c->blk_end = c->blk_off + len;
 		if (c->blk_off + len <= c->pos) {
 			c->blk_len = 0;
 			continue;

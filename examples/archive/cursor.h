@@ -51,6 +51,7 @@ struct cursor {
 	uint64_t before;
 	const uint8_t *blk;
 	uint64_t blk_off, blk_pos;
+	uint64_t blk_end; /* where the last block ended */
 	size_t blk_len;
 	bool end, opaque, single;
 	uint64_t tick;

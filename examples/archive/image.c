@@ -295,6 +295,9 @@ int stream_fault(const struct stream *s, struct fault *f)
 			return fault_set(f, EIO, "corrupt archive: a zip without its end");
 		return fault_set(f, EINVAL, "not an archive of a known format");
 	}
+	if (archive_read_has_encrypted_entries(s->archive) > 0)
+		return fault_set(f, EIO, "an encrypted archive, which is not supported: %s",
+				 words ? words : "unexpected end");
 	return fault_set(f, EIO, "corrupt archive: %s", words ? words : "unexpected end");
 }
 

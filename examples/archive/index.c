@@ -346,6 +346,7 @@ static int learn_format(struct pass *p)
 	bool filtered = stream_is_filtered(p->s);
 	int rc = 0;
 
+	p->ix->format = format;
 	p->ix->solid = filtered || format == ARCHIVE_FORMAT_7ZIP;
 	p->ix->jump = !filtered && (format == ARCHIVE_FORMAT_TAR || format == ARCHIVE_FORMAT_CPIO);
 	if (format == ARCHIVE_FORMAT_ZIP) {

@@ -45,6 +45,7 @@ struct index {
 	uint32_t n_entries;
 	uint32_t skipped;
 	char first_skipped[512];
+	int format; /* of libarchive, its base */
 	bool solid;
 	bool jump;
 	uint64_t n_files;

@@ -167,7 +167,9 @@ static int jump(struct reader *r, struct cursor *c, const struct inode *inode, s
 		rc = cursor_open(c, &r->store, r->image, inode->entry, base, tail_len, f);
 	if (!rc)
 		rc = cursor_next(c, f);
-	if (!rc && !arrived(r, c, inode))
+	/* What stands at an entry may look like another format, or like a compressed archive. */
+	if (!rc && (!arrived(r, c, inode) || stream_is_filtered(c->s) ||
+		    (archive_format(c->s->archive) & ARCHIVE_FORMAT_BASE_MASK) != r->index->format))
 		rc = -ESTALE;
 	return rc;
 }

@@ -76,21 +76,44 @@ void zip_record_extra(const uint8_t *extra, struct zip_record *rec)
 {
 	uint32_t left = rec->extra;
 	uint64_t before = rec->local;
+	bool seen = false;
 
 	if (rec->wide)
 		rec->local = UINT64_MAX;
+	rec->odd = false;
 	while (left >= 4) {
 		uint32_t id = get_u16(extra), len = get_u16(extra + 2);
 
 		if (len > left - 4)
 			break;
-		if (id == EXTRA_ZIP64 && rec->wide && len >= before + 8)
-			rec->local = get_u64(extra + 4 + before);
+		if (id == EXTRA_ZIP64 && rec->wide) {
+			/* Of two such fields readers believe now the first, now the last. */
+			rec->odd |= seen || len < before + 8;
+			seen = true;
+			if (!rec->odd)
+				rec->local = get_u64(extra + 4 + before);
+		}
 		if (id == EXTRA_UNIX1 || id == EXTRA_UNIX2 || id == EXTRA_UNIX3)
 			rec->owner = true;
 		extra += 4 + len;
 		left -= 4 + len;
 	}
+}
+
+/*
+ * Reads the 64-bit end record that a locator at @pos names. One that libarchive would not believe
+ * would lead it to another directory than us.
+ */
+static bool is_sound_end64(const struct image *img, const uint8_t *locator, uint64_t pos,
+			   uint8_t end64[56])
+{
+	uint64_t where = get_u64(locator + 8);
+
+	return get_u32(locator + 4) == 0 && get_u32(locator + 16) == 1 && where + 56 == pos &&
+	       !image_read(img, end64, 56, where) && memcmp(end64, "PK\6\6", 4) == 0 &&
+	       get_u64(end64 + 4) == 44 && get_u64(end64 + 16) == 0 &&
+	       get_u64(end64 + 24) == get_u64(end64 + 32) &&
+	       get_u64(end64 + 48) + get_u64(end64 + 40) == where;
 }
 
 /* Where the central directory begins; false if it is not where it is said to be. */
@@ -109,9 +132,11 @@ static bool find_directory(const struct image *img, uint64_t *pos, uint64_t *shi
 			return false;
 	size = get_u32(buf + i + 12);
 	offset = get_u32(buf + i + 16);
+	/* Several disks. */
+	if (get_u32(buf + i + 4) || get_u16(buf + i + 8) != get_u16(buf + i + 10))
+		return false;
 	if (i >= 20 && memcmp(buf + i - 20, "PK\6\7", 4) == 0) {
-		if (image_read(img, end64, sizeof(end64), get_u64(buf + i - 20 + 8)) ||
-		    memcmp(end64, "PK\6\6", 4) != 0)
+		if (!is_sound_end64(img, buf + i - 20, at + i - 20, end64))
 			return false;
 		*pos = get_u64(end64 + 48);
 		*shift = 0;
@@ -209,6 +234,11 @@ int zip_load(struct zip_directory *d, const struct image *img, uint32_t max)
 		}
 		zip_record_extra(p + ZIP_RECORD_SIZE + rec.name, &rec);
 		d->all_owned &= rec.owner;
+		/* libarchive adds the shift before it looks for the mark of a 64-bit offset. */
+		if (rec.wide && (rec.odd || rec.local == UINT64_MAX || d->shift)) {
+			d->n = 0;
+			break;
+		}
 		rc = add_place(d, &cap, &(struct zip_place){ rec.local, pos, rec.len });
 		pos += rec.len;
 	}

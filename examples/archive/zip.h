@@ -34,6 +34,7 @@ struct zip_record {
 	uint64_t local;
 	bool wide;
 	bool owner;
+	bool odd; /* readers may not agree on where the local header is */
 };
 
 /**
