@@ -270,3 +270,25 @@ assert_contained_mount() {
   run_command umount -N "$other" "$mnt"
   assert_status 0
 }
+
+@test "archive: a server that has hours of unpacking to do ends with its helper" {
+  local i
+  require tool bzip2
+  truncate -s 27G "$BATS_TEST_TMPDIR/huge"
+  tar --format=gnu -C "$BATS_TEST_TMPDIR" -cf - huge 2>/dev/null | head -c 512 | bzip2 >"$img"
+  head -c 90000000 /dev/zero | bzip2 >"$BATS_TEST_TMPDIR/zeros"
+  for i in {1..300}; do cat "$BATS_TEST_TMPDIR/zeros"; done >>"$img"
+  start_mount "$img" "$mnt" -t fuse.svc.archive
+  sleep 1
+  kill -INT "$helper"
+  finish_mount
+  assert_status 8
+  wait_for 3 is_nothing_left
+}
+
+@test "archive: -o nofail: a source that is not there is no error" {
+  run_command mount -t fuse.svc.archive -o nofail "$img.none" "$mnt"
+  assert_status 0
+  [[ -z $stderr ]]
+  refute_mounted
+}

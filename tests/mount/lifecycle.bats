@@ -633,3 +633,27 @@ mount.fuse.svc: $mnt: peer: 12 files"
   printf -v text '%02050d' 0 # 1025 bytes in hex
   assert_breach "raw 4d45534700000003ffffffff${text//0/3}00"
 }
+
+@test "an undo does not wait for a fuseblk server that does not answer any more" {
+  require loop
+  use_loop "$img"
+  # shellcheck disable=SC2016 # the scripted server has variables of its own
+  obey hello args 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount 0' init 'sleep 600'
+  run_mount "$loop" "$mnt" -t fuse.svc.peer -o svc-timeout=1
+  assert_mount_fails 32 'said nothing for 1 seconds'
+  kill -KILL "$(our_processes | cut -d ' ' -f 1)" # it does not look at its socket
+}
+
+@test "an ignored signal is ignored" {
+  obey_and_mount 'sleep 1'
+  (
+    trap '' HUP
+    exec setsid /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer 3>&- 4>&-
+  ) &
+  helper=$!
+  assert_log 'fusedev: OK'
+  kill -HUP "$helper"
+  wait "$helper"
+  assert_mounted
+  unmount
+}

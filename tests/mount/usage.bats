@@ -52,7 +52,7 @@ assert_refused() {
   local option
   for option in -z -a --all --hel=x -B --bind -U; do
     mount_as_peer "$option"
-    assert_usage 'unknown option'
+    assert_usage "unknown option \"$option\""
   done
   for option in -o -t -N; do
     run_mount "$img" "$mnt" "$option"

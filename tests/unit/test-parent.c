@@ -69,7 +69,8 @@ static void say_end(struct svc_mount *m, int sock, int err)
 	struct svc_request end = { .type = SVC_REQUEST_END };
 
 	if (err)
-		(void)fusesvc_error_set(&end.error, SVC_STEP_PROCESS, FUSESVC_E_GOODBYE, err, "test");
+		(void)fusesvc_error_set(&end.error, SVC_STEP_PROCESS, FUSESVC_E_GOODBYE, err,
+					"test");
 	if (svc_request_send(sock, &end, -1, -1) != 0)
 		_exit(EXIT_FAILURE);
 }
@@ -151,7 +152,8 @@ static void ask_block_size(struct svc_mount *m, int sock)
 {
 	int32_t answer = 0;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, -1) == 0 && svc_answer_recv(sock, &answer) == 0)
+	if (svc_request_send(sock, &hostile, fuse_fd, -1) == 0 &&
+	    svc_answer_recv(sock, &answer) == 0)
 		say_end(m, sock, answer ? -answer : ENOTRECOVERABLE);
 }
 
