@@ -251,3 +251,16 @@ int channel_wait(struct channel *ch, int other_fd)
 		return rc;
 	return pfds[1].revents ? 1 : 0;
 }
+
+int channel_error(struct fusesvc_error *e, uint32_t step, int rc, const char *subject)
+{
+	uint32_t code = FUSESVC_E_SYSTEM;
+
+	if (rc == -ETIMEDOUT)
+		code = FUSESVC_E_TIMEOUT;
+	else if (rc == -ECONNRESET || rc == -EPIPE)
+		code = FUSESVC_E_CLOSED;
+	else if (rc == -EBADMSG)
+		code = FUSESVC_E_PROTOCOL;
+	return fusesvc_error_set(e, step, code, -rc, subject);
+}

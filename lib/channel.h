@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "fusesvc.h"
 #include "packet.h"
 
 struct channel {
@@ -55,5 +56,8 @@ int channel_recv(struct channel *ch, struct packet *p,
  * Returns 0 for the channel, 1 for the other, -ETIMEDOUT or another -errno.
  */
 int channel_wait(struct channel *ch, int other_fd) _must_check_ _nonnull_all_;
+
+/* Turns what a function of this file returned into an error for the caller. Returns @rc. */
+int channel_error(struct fusesvc_error *e, uint32_t step, int rc, const char *subject);
 
 #endif /* FUSESVC_CHANNEL_H */

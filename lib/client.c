@@ -85,18 +85,9 @@ void fusesvc_client_abort(struct fusesvc_client *c, int err)
 	c->aborted = err;
 }
 
-/* Turns what a channel function returned into an error of the session. */
 static int channel_failed(struct fusesvc_client *c, uint32_t step, int rc, const char *subject)
 {
-	uint32_t code = FUSESVC_E_SYSTEM;
-
-	if (rc == -ETIMEDOUT)
-		code = FUSESVC_E_TIMEOUT;
-	else if (rc == -ECONNRESET || rc == -EPIPE)
-		code = FUSESVC_E_CLOSED;
-	else if (rc == -EBADMSG)
-		code = FUSESVC_E_PROTOCOL;
-	return fusesvc_error_set(&c->error, step, code, -rc, subject);
+	return channel_error(&c->error, step, rc, subject);
 }
 
 static int protocol_breach(struct fusesvc_client *c, uint32_t step, const char *how)

@@ -61,15 +61,7 @@ static long take_listen_fds(void)
 
 static int channel_failed(struct fusesvc_server *s, uint32_t step, int rc, const char *subject)
 {
-	uint32_t code = FUSESVC_E_SYSTEM;
-
-	if (rc == -ETIMEDOUT)
-		code = FUSESVC_E_TIMEOUT;
-	else if (rc == -ECONNRESET || rc == -EPIPE)
-		code = FUSESVC_E_CLOSED;
-	else if (rc == -EBADMSG)
-		code = FUSESVC_E_PROTOCOL;
-	return fusesvc_error_set(&s->error, step, code, -rc, subject);
+	return channel_error(&s->error, step, rc, subject);
 }
 
 static int protocol_breach(struct fusesvc_server *s, uint32_t step, const char *how)
