@@ -20,6 +20,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include "gzip.h"
 #include "watch.h"
 
 #ifndef PACKAGE_VERSION
@@ -189,6 +190,8 @@ static int load(struct archive_program *p, int fd, char *text, size_t size)
 	}
 	if (!rc)
 		rc = index_build(&p->index, &p->image, &params, &f);
+	if (!rc)
+		rc = gzip_verify(&p->image, &f);
 	p->image.progress = NULL;
 	if (!rc) {
 		rc = reader_init(&p->reader, &p->image, &p->index, &reader_params);

@@ -351,6 +351,23 @@ compressed() {
   refuse "$image.iso" "$image.iso: "
 }
 
+@test "a damaged tar.gz is refused, more than one member and what follows are not" {
+  plain_tree
+  tar -cf "$image.tar" -C "$src" .
+  gzip -c "$image.tar" >"$image"
+  printf 'XXXXXXXX' | dd of="$image" bs=1 seek=100000 conv=notrunc status=none
+  refuse "$image" 'corrupt archive: gzip: '
+  gzip -c "$image.tar" >"$image"
+  printf 'XXXX' | dd of="$image" bs=1 seek=$(($(stat -c %s "$image") - 8)) conv=notrunc status=none
+  refuse "$image" 'corrupt archive: gzip: incorrect data check'
+  head -c 1000000 "$image.tar" | gzip -c >"$image"
+  tail -c +1000001 "$image.tar" | gzip -c >>"$image"
+  head -c 5000 /dev/zero >>"$image"
+  serve "$image"
+  diff -r --no-dereference "$src" "$mnt"
+  unmount
+}
+
 @test "corrupt contents are an error where they are" {
   require zip
   head -c 1000000 /dev/urandom >"$src/bad"
