@@ -327,7 +327,7 @@ static void the_target_is_what_root_named(void **state)
 	struct svc_mount *m = *state;
 
 	expect_no_mount_with(m, &target_fd, open("/etc", O_PATH | O_CLOEXEC), SVC_E_TARGET_CHANGED);
-	expect_no_mount_with(m, &target_fd, open("/proc/self/exe", O_PATH | O_CLOEXEC),
+	expect_no_mount_with(m, &target_fd, open("/etc/passwd", O_PATH | O_CLOEXEC),
 			     SVC_E_TARGET_CHANGED);
 }
 
