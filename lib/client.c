@@ -264,6 +264,9 @@ static int on_mntpt(struct fusesvc_client *c, const struct packet *p)
 
 	if (is_in_order(c, SEEN_MNTPT) && (fmt == 0 || fmt == S_IFDIR || fmt == S_IFREG))
 		rc = c->ops->mntpt ? c->ops->mntpt(c->data, p->string, fmt) : -EOPNOTSUPP;
+	/* A server that can be both learns so what the mount point is, and names it again. */
+	if (fmt && (rc == -ENOTDIR || rc == -EISDIR))
+		c->seen &= ~(unsigned int)SEEN_MNTPT;
 	return answer(c, SEEN_MNTPT, FUSESVC_STEP_MNTPT, rc);
 }
 

@@ -90,6 +90,8 @@ static int on_mntpt(void *data, const char *path, mode_t expected_fmt)
 	if (expected_fmt && expected_fmt != t->target_fmt)
 		return refuse(t, SVC_E_TARGET_FORMAT, expected_fmt == S_IFDIR ? ENOTDIR : EISDIR,
 			      path);
+	if (t->m->error.code == SVC_E_TARGET_FORMAT) /* it was named again, with the other one */
+		memset(&t->m->error, 0, sizeof(t->m->error));
 	return 0;
 }
 
