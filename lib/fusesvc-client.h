@@ -16,26 +16,6 @@ extern "C" {
 struct fusesvc_client;
 
 /**
- * struct fusesvc_open_request - a server wants a file
- * @path:       as the server wrote it: terminated, otherwise unchecked; may be empty
- * @open_flags: O_* as the server wrote them, unchecked
- * @create_mode: unchecked
- * @block_size: only for @bdev: wanted block size, or 0
- * @bdev:       it must be a block device
- * @quiet:      the server expects that this may fail
- *
- * Since: 0.1
- */
-struct fusesvc_open_request {
-	const char *path;
-	uint32_t open_flags;
-	uint32_t create_mode;
-	uint32_t block_size;
-	bool bdev;
-	bool quiet;
-};
-
-/**
  * struct fusesvc_client_ops - what the mount side does about a server's requests
  *
  * Each gets the data pointer of fusesvc_client_new() and returns 0 or a negative errno value,

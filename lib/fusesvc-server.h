@@ -109,37 +109,66 @@ int fusesvc_server_fd(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
 int fusesvc_server_take_fuse_fd(struct fusesvc_server *s) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1);
 
 /**
- * fusesvc_server_open() - ask the helper to open a file
- * @s:          the connection
- * @path:       exactly as it stands in the arguments
- * @open_flags: O_RDONLY, O_RDWR or O_WRONLY, with O_EXCL, O_DIRECT, O_SYNC ...
- * @flags:      0 or %FUSESVC_OPEN_QUIET
- * @fd:         where to store the descriptor, the caller's to close; -1 on failure
+ * fusesvc_server_request_file() - ask the helper to open a file, without waiting for the answer
+ * @s:   the connection
+ * @req: which file, and how
  *
- * Returns: 0, or a negative errno value: the helper's refusal, or -EBADMSG, -ECONNRESET or
- * -ETIMEDOUT if the conversation broke, which fusesvc_server_error() tells apart.
+ * Several requests may be on their way at once; the answers come in their order.
+ *
+ * Returns: 0 or a negative errno value.
  *
  * Since: 0.1
  */
-int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_flags, uint32_t flags,
-			int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 5);
+int fusesvc_server_request_file(struct fusesvc_server *s,
+				const struct fusesvc_open_request *req) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2);
 
 /**
- * fusesvc_server_open_bdev() - ask the helper to open a block device
- * @s:          the connection
- * @path:       exactly as it stands in the arguments
- * @open_flags: as in fusesvc_server_open()
- * @flags:      0 or %FUSESVC_OPEN_QUIET
- * @block_size: block size in bytes to set on the device, or 0 to leave it alone
- * @fd:         where to store the descriptor, the caller's to close; -1 on failure
+ * fusesvc_server_receive_file() - wait for the answer to the oldest open request
+ * @s:    the connection
+ * @path: the path of that request
+ * @fd:   where to store the descriptor, the caller's to close; or a negative errno value, the
+ *        helper's refusal
  *
- * Returns: as fusesvc_server_open(); -ENOTBLK if it is no block device.
+ * Returns: 0, also if the helper refused; a negative errno value if the conversation broke
+ * (-EBADMSG if the answer is about another path), with *@fd -1.
  *
  * Since: 0.1
  */
-int fusesvc_server_open_bdev(struct fusesvc_server *s, const char *path, int open_flags,
-			     uint32_t flags, uint32_t block_size, int *fd) FUSESVC_MUST_CHECK
-	FUSESVC_NONNULL(1, 2, 6);
+int fusesvc_server_receive_file(struct fusesvc_server *s, const char *path,
+				int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3);
+
+/**
+ * fusesvc_server_open() - ask the helper to open a file, and wait
+ * @s:   the connection
+ * @req: which file, and how
+ * @fd:  where to store the descriptor, the caller's to close; -1 on failure
+ *
+ * Returns: 0, or a negative errno value: the helper's refusal (-ENOTBLK if a block device was
+ * wanted and it is none), or -EBADMSG, -ECONNRESET or -ETIMEDOUT if the conversation broke, which
+ * fusesvc_server_error() tells apart.
+ *
+ * Since: 0.1
+ */
+int fusesvc_server_open(struct fusesvc_server *s, const struct fusesvc_open_request *req,
+			int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3);
+
+/**
+ * fusesvc_server_open_rw() - open for reading and writing or, where that is refused, for reading
+ * @s:         the connection
+ * @req:       which file, and how; an access mode in open_flags is ignored
+ * @read_only: in: true to ask for nothing but reading; out: true if it may only be read
+ * @fd:        where to store the descriptor, the caller's to close; -1 on failure
+ *
+ * Reading is asked for once writing was refused with EACCES, EPERM or EROFS; the first refusal is
+ * nobody's business.
+ *
+ * Returns: as fusesvc_server_open().
+ *
+ * Since: 0.1
+ */
+int fusesvc_server_open_rw(struct fusesvc_server *s, const struct fusesvc_open_request *req,
+			   bool *read_only, int *fd) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1, 2, 3, 4);
 
 /**
  * fusesvc_server_finish_opens() - no more files are wanted
@@ -179,6 +208,9 @@ struct fusesvc_mount_request {
  * @s:   the connection
  * @req: what to mount
  *
+ * After -ENOTDIR or -EISDIR, which tell that the mount point has not the expected format, it may
+ * be called again with the other one: what the helper accepted before is not sent again.
+ *
  * Returns: 0 once it is mounted; a negative errno value if the helper refused (the step of
  * fusesvc_server_error() tells what) or the conversation broke.
  *
@@ -187,6 +219,42 @@ struct fusesvc_mount_request {
 int fusesvc_server_mount(struct fusesvc_server *s,
 			 const struct fusesvc_mount_request *req) FUSESVC_MUST_CHECK
 	FUSESVC_NONNULL(1, 2);
+
+/**
+ * fusesvc_server_mount_start() - ask the helper to mount, without waiting for the mount itself
+ * @s:   the connection
+ * @req: what to mount
+ *
+ * For a server that set FUSE_DEV_IOC_SYNC_INIT: it must answer FUSE_INIT before the mount can
+ * succeed. What can be refused before is waited for, as in fusesvc_server_mount().
+ *
+ * Returns: 0 or a negative errno value, as fusesvc_server_mount().
+ *
+ * Since: 0.1
+ */
+int fusesvc_server_mount_start(struct fusesvc_server *s,
+			       const struct fusesvc_mount_request *req) FUSESVC_MUST_CHECK
+	FUSESVC_NONNULL(1, 2);
+
+/**
+ * fusesvc_server_mount_finish() - wait for the mount
+ * @s: the connection, after fusesvc_server_mount_start()
+ *
+ * Returns: as fusesvc_server_mount(). After -ETIMEDOUT it may be called again, to wait on.
+ *
+ * Since: 0.1
+ */
+int fusesvc_server_mount_finish(struct fusesvc_server *s) FUSESVC_MUST_CHECK FUSESVC_NONNULL(1);
+
+/**
+ * fusesvc_server_can_message() - does the helper take messages?
+ * @s: the connection
+ *
+ * Helpers of this project do; those of libfuse do not know them.
+ *
+ * Since: 0.1
+ */
+bool fusesvc_server_can_message(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
 
 /**
  * fusesvc_server_message() - say something to the person who called mount(8)
@@ -220,8 +288,20 @@ int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progres
 int fusesvc_server_bye(struct fusesvc_server *s, uint32_t exit_code) FUSESVC_NONNULL(1);
 
 /**
+ * fusesvc_server_hang_up() - close the connection without a goodbye
+ * @s: the connection
+ *
+ * Without a goodbye before, the helper undoes the mount. Does nothing after one.
+ *
+ * Since: 0.1
+ */
+void fusesvc_server_hang_up(struct fusesvc_server *s) FUSESVC_NONNULL(1);
+
+/**
  * fusesvc_server_error() - what went wrong last
  * @s: the connection
+ *
+ * A request that is granted clears what was refused before.
  *
  * Returns: the error, which belongs to @s; code is %FUSESVC_E_NONE if nothing failed.
  *

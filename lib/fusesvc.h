@@ -157,8 +157,29 @@ const char *fusesvc_escape(const char *text, char *buf, size_t size) FUSESVC_NON
 #define FUSESVC_ALLOW_OTHER (1U << 0) /**< the server may ask for the option allow_other */
 #define FUSESVC_FUSEBLK	    (1U << 1) /**< the server may ask for a fuseblk mount */
 
-/** Flags of a request to open. Since: 0.1 */
+/** Flags of a request to open, as they are sent. Since: 0.1 */
 #define FUSESVC_OPEN_QUIET (1U << 0) /**< a refusal is expected: do not tell anybody */
+
+/**
+ * struct fusesvc_open_request - a server wants a file
+ * @path:        exactly as it stands in the arguments. A helper must not believe that: it is
+ *               terminated, otherwise unchecked; may be empty
+ * @open_flags:  O_RDONLY, O_RDWR or O_WRONLY, with O_EXCL, O_DIRECT, O_SYNC ...; unchecked
+ * @create_mode: for a file that would be created; the helpers of this project create none
+ * @block_size:  only with @bdev: bytes of a block to set on the device, or 0 to leave it alone
+ * @bdev:        it must be a block device
+ * @quiet:       a refusal is expected: nobody shall be told
+ *
+ * Since: 0.1
+ */
+struct fusesvc_open_request {
+	const char *path;
+	uint32_t open_flags;
+	uint32_t create_mode;
+	uint32_t block_size;
+	bool bdev;
+	bool quiet;
+};
 
 /** Levels of a message, as syslog numbers them. Since: 0.1 */
 #define FUSESVC_MSG_ERROR   3

@@ -28,6 +28,7 @@ struct fusesvc_server {
 	char **argv;
 	bool takes_messages;
 	unsigned int n_messages;
+	unsigned int granted; /* commands on the way to a mount, by their place in the order */
 	struct channel ch;
 };
 
@@ -67,6 +68,13 @@ static int channel_failed(struct fusesvc_server *s, uint32_t step, int rc, const
 static int protocol_breach(struct fusesvc_server *s, uint32_t step, const char *how)
 {
 	return fusesvc_error_set(&s->error, step, FUSESVC_E_PROTOCOL, EBADMSG, how);
+}
+
+/* What was refused and then granted in another way is no error any more. */
+static void forget_refusal(struct fusesvc_server *s)
+{
+	if (s->error.code == FUSESVC_E_REFUSED)
+		memset(&s->error, 0, sizeof(s->error));
 }
 
 static int answer_hello(struct fusesvc_server *s)
@@ -240,45 +248,72 @@ int fusesvc_server_take_fuse_fd(struct fusesvc_server *s)
 	return steal_fd(&s->fuse_fd);
 }
 
-static int request_file(struct fusesvc_server *s, const struct packet *p, int *fd)
+int fusesvc_server_request_file(struct fusesvc_server *s, const struct fusesvc_open_request *req)
+{
+	const struct packet p = {
+		.type = req->bdev ? PACKET_OPEN_BDEV : PACKET_OPEN,
+		.open = { .open_flags = req->open_flags,
+			  .create_mode = req->create_mode,
+			  .request_flags = req->quiet ? FUSESVC_OPEN_QUIET : 0,
+			  .block_size = req->bdev ? req->block_size : 0 },
+		.string = req->path,
+	};
+	int rc = channel_send(&s->ch, &p, -1);
+
+	return rc ? channel_failed(s, FUSESVC_STEP_OPEN, rc, req->path) : 0;
+}
+
+int fusesvc_server_receive_file(struct fusesvc_server *s, const char *path, int *fd)
 {
 	int error = 0, rc;
 
 	*fd = -1;
-	rc = channel_send(&s->ch, p, -1);
+	rc = receive_file(s, FUSESVC_STEP_OPEN, path, &error, fd);
 	if (rc)
-		return channel_failed(s, FUSESVC_STEP_OPEN, rc, p->string);
-	rc = receive_file(s, FUSESVC_STEP_OPEN, p->string, &error, fd);
-	if (!rc && error)
-		rc = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error,
-				       p->string);
+		return rc;
+	if (error)
+		*fd = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error,
+					path);
+	else
+		forget_refusal(s);
+	return 0;
+}
+
+int fusesvc_server_open(struct fusesvc_server *s, const struct fusesvc_open_request *req, int *fd)
+{
+	int rc;
+
+	*fd = -1;
+	rc = fusesvc_server_request_file(s, req);
+	if (!rc)
+		rc = fusesvc_server_receive_file(s, req->path, fd);
+	if (!rc && *fd < 0) {
+		rc = *fd;
+		*fd = -1;
+	}
 	return rc;
 }
 
-int fusesvc_server_open(struct fusesvc_server *s, const char *path, int open_flags, uint32_t flags,
-			int *fd)
+int fusesvc_server_open_rw(struct fusesvc_server *s, const struct fusesvc_open_request *req,
+			   bool *read_only, int *fd)
 {
-	const struct packet p = {
-		.type = PACKET_OPEN,
-		.open = { .open_flags = (uint32_t)open_flags, .request_flags = flags },
-		.string = path,
-	};
+	struct fusesvc_open_request attempt = *req;
+	uint32_t flags = req->open_flags & ~(uint32_t)O_ACCMODE;
 
-	return request_file(s, &p, fd);
-}
+	if (!*read_only) {
+		int rc;
 
-int fusesvc_server_open_bdev(struct fusesvc_server *s, const char *path, int open_flags,
-			     uint32_t flags, uint32_t block_size, int *fd)
-{
-	const struct packet p = {
-		.type = PACKET_OPEN_BDEV,
-		.open = { .open_flags = (uint32_t)open_flags,
-			  .request_flags = flags,
-			  .block_size = block_size },
-		.string = path,
-	};
-
-	return request_file(s, &p, fd);
+		attempt.open_flags = flags | O_RDWR;
+		attempt.quiet = true;
+		rc = fusesvc_server_open(s, &attempt, fd);
+		if ((rc != -EACCES && rc != -EPERM && rc != -EROFS) ||
+		    s->error.code != FUSESVC_E_REFUSED)
+			return rc;
+	}
+	*read_only = true;
+	attempt.open_flags = flags | O_RDONLY;
+	attempt.quiet = req->quiet;
+	return fusesvc_server_open(s, &attempt, fd);
 }
 
 void fusesvc_server_finish_opens(struct fusesvc_server *s)
@@ -287,29 +322,36 @@ void fusesvc_server_finish_opens(struct fusesvc_server *s)
 		channel_refuse_fds(&s->ch);
 }
 
-/* Sends one command and waits for its answer. */
-static int command(struct fusesvc_server *s, uint32_t step, const struct packet *p)
+/* Waits for the answer to a command. */
+static int await_reply(struct fusesvc_server *s, uint32_t step, const char *subject)
 {
 	struct channel_extra extra;
 	struct packet answer;
 	int rc;
 
-	rc = channel_send(&s->ch, p, -1);
-	if (!rc)
-		rc = channel_recv(&s->ch, &answer, &extra);
+	rc = channel_recv(&s->ch, &answer, &extra);
 	if (rc)
-		return channel_failed(s, step, rc, p->string);
+		return channel_failed(s, step, rc, subject);
 	close_fd_keep_errno(extra.fd);
 	if (answer.type != PACKET_REPLY || extra.fd >= 0 || answer.reply.error > 4095)
 		return protocol_breach(s, step, "no answer to the command");
 	if (answer.reply.error)
 		return fusesvc_error_set(&s->error, step, FUSESVC_E_REFUSED,
-					 (int)answer.reply.error, p->string);
+					 (int)answer.reply.error, subject);
+	forget_refusal(s);
 	return 0;
 }
 
-int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
+static int command(struct fusesvc_server *s, uint32_t step, const struct packet *p)
 {
+	int rc = channel_send(&s->ch, p, -1);
+
+	return rc ? channel_failed(s, step, rc, p->string) : await_reply(s, step, p->string);
+}
+
+int fusesvc_server_mount_start(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
+{
+	const struct packet mount = { .type = PACKET_MOUNT, .mount = { req->ms_flags } };
 	const struct {
 		uint32_t step;
 		bool wanted;
@@ -330,16 +372,36 @@ int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_re
 		{ FUSESVC_STEP_MTABOPTS,
 		  req->mtabopts && *req->mtabopts,
 		  { .type = PACKET_MTABOPTS, .string = req->mtabopts } },
-		{ FUSESVC_STEP_MOUNT, true, { .type = PACKET_MOUNT, .mount = { req->ms_flags } } },
 	};
+	int rc;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		int rc = commands[i].wanted ? command(s, commands[i].step, &commands[i].packet) : 0;
-
+		if (!commands[i].wanted || (s->granted & 1U << i))
+			continue;
+		rc = command(s, commands[i].step, &commands[i].packet);
 		if (rc)
 			return rc;
+		s->granted |= 1U << i;
 	}
-	return 0;
+	rc = channel_send(&s->ch, &mount, -1);
+	return rc ? channel_failed(s, FUSESVC_STEP_MOUNT, rc, NULL) : 0;
+}
+
+int fusesvc_server_mount_finish(struct fusesvc_server *s)
+{
+	return await_reply(s, FUSESVC_STEP_MOUNT, NULL);
+}
+
+int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
+{
+	int rc = fusesvc_server_mount_start(s, req);
+
+	return rc ? rc : fusesvc_server_mount_finish(s);
+}
+
+bool fusesvc_server_can_message(const struct fusesvc_server *s)
+{
+	return s->takes_messages;
 }
 
 int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progress, const char *text)
@@ -369,6 +431,11 @@ int fusesvc_server_bye(struct fusesvc_server *s, uint32_t exit_code)
 	rc = channel_send(&s->ch, &p, -1);
 	channel_close(&s->ch);
 	return rc;
+}
+
+void fusesvc_server_hang_up(struct fusesvc_server *s)
+{
+	channel_close(&s->ch);
 }
 
 const struct fusesvc_error *fusesvc_server_error(const struct fusesvc_server *s)

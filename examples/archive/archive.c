@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include "gzip.h"
@@ -34,7 +33,7 @@
 
 /** struct options - what the arguments say; @bad is the first that is not known */
 struct options {
-	struct fusesvc_server *service;
+	bool is_service;
 	char *source;
 	char *target;
 	char *bad;
@@ -45,7 +44,7 @@ struct options {
 
 /** struct archive - all there is in this program, in the order in which it is made */
 struct archive_program {
-	struct fusesvc_server *service;
+	struct fuse_service *service;
 	struct options opts;
 	struct image image;
 	struct index index;
@@ -82,10 +81,9 @@ static int on_option(void *data, const char *arg, int key, struct fuse_args *out
 			*place = strdup(arg);
 			if (!*place)
 				return -1;
-			/* An ordinary server's mount point is for libfuse. */
-			return place == &o->target && !o->service;
+			return place == &o->target; /* the mount point is for libfuse */
 		}
-	} else if (!o->service) {
+	} else if (!o->is_service) {
 		return 1;
 	}
 	if (!o->bad)
@@ -100,13 +98,16 @@ static void say(struct archive_program *p, int level, const char *text)
 
 	(void)fprintf(stderr, PROGRAM ": %s\n", fusesvc_escape(text, clean, sizeof(clean)));
 	if (p->service)
-		(void)fusesvc_server_message(p->service, level, FUSESVC_NO_PROGRESS, clean);
+		(void)fusesvc_server_message(fusesvc_fuse3_server(p->service), level,
+					     FUSESVC_NO_PROGRESS, clean);
 }
 
 /* Was it the helper that said no? It tells the person who mounts itself, and better. */
 static bool was_refused(const struct archive_program *p)
 {
-	return p->service && fusesvc_server_error(p->service)->code == FUSESVC_E_REFUSED;
+	struct fusesvc_server *server = fusesvc_fuse3_server(p->service);
+
+	return server && fusesvc_server_error(server)->code == FUSESVC_E_REFUSED;
 }
 
 static int give_up(struct archive_program *p, const char *text)
@@ -115,8 +116,6 @@ static int give_up(struct archive_program *p, const char *text)
 		(void)fprintf(stderr, PROGRAM ": %s\n", text);
 	else
 		say(p, FUSESVC_MSG_ERROR, text);
-	if (p->service)
-		(void)fusesvc_server_bye(p->service, EXIT_FAILURE);
 	return EXIT_FAILURE;
 }
 
@@ -139,7 +138,7 @@ static void on_progress(void *data, unsigned int per_mille)
 		return;
 	p->last_progress = now;
 	p->progress_sent++;
-	(void)fusesvc_server_message(p->service, FUSESVC_MSG_INFO, per_mille,
+	(void)fusesvc_server_message(fusesvc_fuse3_server(p->service), FUSESVC_MSG_INFO, per_mille,
 				     "reading the archive's list of files");
 }
 
@@ -181,7 +180,7 @@ static int load(struct archive_program *p, int fd, char *text, size_t size)
 	int rc;
 
 	if (p->service)
-		fusesvc_server_peer(p->service, &params.uid, &params.gid);
+		fusesvc_server_peer(fusesvc_fuse3_server(p->service), &params.uid, &params.gid);
 	rc = image_init(&p->image, fd, &f);
 	if (!rc && p->service) {
 		(void)clock_gettime(CLOCK_MONOTONIC, &p->last_progress);
@@ -230,95 +229,73 @@ static void clean_up(struct archive_program *p, int fd)
 		(void)close(fd);
 }
 
-static bool has_option(const char *list, const char *name)
+/*
+ * What libfuse shall add: the name of the image in the mount table, always read-only, with the
+ * kernel's permission checks, and for root as a kernel's file system, for everybody.
+ */
+static int add_fuse_options(const struct archive_program *p, struct fuse_args *args)
 {
-	size_t len = strlen(name);
-
-	for (; list && *list; list += strcspn(list, ",")) {
-		list += *list == ',';
-		if (strncmp(list, name, len) == 0 && (list[len] == '\0' || list[len] == ','))
-			return true;
-	}
-	return false;
-}
-
-/* The request's options are ours, though it promises not to change them. */
-static char *own(const char *text)
-{
-	char *mine;
-
-	memcpy(&mine, &text, sizeof(mine));
-	return mine;
-}
-
-static int add_mount_option(struct fusesvc_mount_request *req, const char *name)
-{
-	char *opts = own(req->mntopts);
-
-	if (has_option(opts, name))
-		return 0;
-	if (fuse_opt_add_opt(&opts, name))
-		return -ENOMEM;
-	req->mntopts = opts;
-	return 0;
-}
-
-/* Always read-only and with the kernel's permission checks; for root as a kernel's file system. */
-static int complete_request(const struct archive_program *p, struct fusesvc_mount_request *req)
-{
-	uid_t uid;
+	struct fusesvc_server *server = fusesvc_fuse3_server(p->service);
+	char *opts = NULL, *fsname = NULL;
+	uid_t uid = (uid_t)-1;
 	gid_t gid;
-	int rc;
+	int rc = -1;
 
-	req->source = p->opts.source;
-	req->target = p->opts.target;
-	req->expected_fmt = S_IFDIR;
-	req->ms_flags |= MS_RDONLY;
-	rc = add_mount_option(req, "default_permissions");
-	fusesvc_server_peer(p->service, &uid, &gid);
-	if (!rc && uid == 0 && fusesvc_server_flags(p->service) & FUSESVC_ALLOW_OTHER)
-		rc = add_mount_option(req, "allow_other");
+	if (server)
+		fusesvc_server_peer(server, &uid, &gid);
+	if (asprintf(&fsname, "fsname=%s", p->opts.source) >= 0 &&
+	    fuse_opt_add_opt(&opts, "ro,default_permissions,subtype=" PROGRAM) == 0 &&
+	    (uid != 0 || !fuse_service_can_allow_other(p->service) ||
+	     fuse_opt_add_opt(&opts, "allow_other") == 0) &&
+	    fuse_opt_add_opt_escaped(&opts, fsname) == 0 && fuse_opt_add_arg(args, "-o") == 0)
+		rc = fuse_opt_add_arg(args, opts);
+	free(fsname);
+	free(opts);
+	return rc ? -ENOMEM : 0;
+}
+
+/* Asks the helper for the image, and watches it from then on; text says what is wrong. */
+static int request_image(struct archive_program *p, int *fd, char *text, size_t size)
+{
+	struct fusesvc_server *server = fusesvc_fuse3_server(p->service);
+	const struct fusesvc_open_request req = { .path = p->opts.source, .open_flags = O_RDONLY };
+	int rc = fusesvc_server_open(server, &req, fd);
+
+	if (rc)
+		(void)snprintf(text, size, "cannot open %s: %s", req.path, strerror(-rc));
+	(void)fuse_service_finish_file_requests(p->service);
+	if (rc)
+		return rc;
+	rc = watch_start(fusesvc_server_fd(server), fusesvc_server_fuse_fd(server));
+	if (rc)
+		(void)snprintf(text, size, "cannot start a thread: %s", strerror(-rc));
 	return rc;
 }
 
 static int run_service(struct archive_program *p, struct fuse_args *args)
 {
-	struct fusesvc_mount_request req = { 0 };
 	char text[FUSESVC_MESSAGE_SIZE] = "";
 	int fd = -1, rc;
 
-	rc = fusesvc_fuse3_append_args(p->service, args);
-	if (!rc)
-		rc = fusesvc_fuse3_parse_mount(p->service, args, &req);
-	if (!rc && fuse_opt_parse(args, &p->opts, option_specs, on_option))
-		rc = -EINVAL;
-	if (rc)
+	if (fuse_service_append_args(p->service, args) ||
+	    fusesvc_fuse_service_take_mount_options(args) ||
+	    fuse_opt_parse(args, &p->opts, option_specs, on_option))
 		return give_up(p, "malformed options");
 	rc = check_options(&p->opts, text, sizeof(text));
-	if (!rc) {
-		rc = fusesvc_server_open(p->service, p->opts.source, O_RDONLY, 0, &fd);
-		if (rc)
-			(void)snprintf(text, sizeof(text), "cannot open %s: %s", p->opts.source,
-				       strerror(-rc));
-	}
-	fusesvc_server_finish_opens(p->service);
-	if (!rc) {
-		rc = watch_start(fusesvc_server_fd(p->service), fusesvc_server_fuse_fd(p->service));
-		(void)snprintf(text, sizeof(text), "cannot start a thread");
-	}
+	if (!rc)
+		rc = request_image(p, &fd, text, sizeof(text));
 	if (!rc)
 		rc = load(p, fd, text, sizeof(text));
 	if (!rc) {
-		rc = complete_request(p, &req);
-		(void)snprintf(text, sizeof(text), "out of memory");
+		rc = add_fuse_options(p, args);
+		(void)snprintf(text, sizeof(text), "%s", strerror(ENOMEM));
 	}
+	fuse_service_expect_mount_format(p->service, S_IFDIR);
 	if (rc)
 		rc = give_up(p, text);
 	else
-		rc = fusesvc_fuse3_main(p->service, args, &archive_operations,
-					sizeof(archive_operations), &req, &p->fs);
+		rc = fuse_service_main(p->service, args, &archive_operations, &p->fs);
 	clean_up(p, fd);
-	free(own(req.mntopts));
 	return rc;
 }
 
@@ -335,21 +312,6 @@ static int print_help(void)
 		     "    -o opt,[opt...]        mount options, see mount.fuse3(8)\n",
 		     INDEX_MAX_ENTRIES);
 	return EXIT_SUCCESS;
-}
-
-/* What libfuse shall add: the name of the image in the mount table, and how it is mounted. */
-static int add_fuse_options(const struct options *o, struct fuse_args *args)
-{
-	char *opts = NULL, *fsname = NULL;
-	int rc = -1;
-
-	if (asprintf(&fsname, "fsname=%s", o->source) >= 0 &&
-	    fuse_opt_add_opt(&opts, "ro,default_permissions,subtype=" PROGRAM) == 0 &&
-	    fuse_opt_add_opt_escaped(&opts, fsname) == 0 && fuse_opt_add_arg(args, "-o") == 0)
-		rc = fuse_opt_add_arg(args, opts);
-	free(fsname);
-	free(opts);
-	return rc;
 }
 
 static int run_ordinary(struct archive_program *p, struct fuse_args *args)
@@ -374,8 +336,10 @@ static int run_ordinary(struct archive_program *p, struct fuse_args *args)
 	}
 	if (!rc)
 		rc = load(p, fd, text, sizeof(text));
-	if (!rc && add_fuse_options(&p->opts, args))
-		(void)snprintf(text, sizeof(text), "%s", strerror(-(rc = -ENOMEM)));
+	if (!rc) {
+		rc = add_fuse_options(p, args);
+		(void)snprintf(text, sizeof(text), "%s", strerror(ENOMEM));
+	}
 	if (rc)
 		rc = give_up(p, text);
 	else
@@ -389,24 +353,20 @@ int main(int argc, char **argv)
 	static struct archive_program program;
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
 	struct archive_program *p = &program;
-	struct fusesvc_error error;
 	int rc;
 
 	/* Names in archives are UTF-8 now and then; they are wanted as they are. */
 	(void)setlocale(LC_ALL, "C.UTF-8");
-	rc = fusesvc_server_accept(&p->service, &error);
-	if (rc) {
-		char text[512];
-
-		return give_up(p, fusesvc_error_text(&error, text, sizeof(text)));
-	}
-	p->opts.service = p->service;
-	rc = p->service ? run_service(p, &args) : run_ordinary(p, &args);
+	if (fuse_service_accept(&p->service))
+		return fuse_service_exit(EXIT_FAILURE);
+	p->opts.is_service = fuse_service_accepted(p->service);
+	rc = p->opts.is_service ? run_service(p, &args) : run_ordinary(p, &args);
+	(void)fuse_service_send_goodbye(p->service, rc);
+	fuse_service_destroy(&p->service);
 	fuse_opt_free_args(&args);
-	fusesvc_server_free(p->service);
 	free(p->opts.source);
 	free(p->opts.target);
 	free(p->opts.bad);
 	free(p->opts.max_entries);
-	return rc;
+	return fuse_service_exit(rc);
 }

@@ -13,16 +13,30 @@ static void assert_failed(struct helper *h, uint32_t code, uint32_t step)
 	assert_int_equal(fusesvc_server_error(h->s)->step, step);
 }
 
+static int open_img(struct helper *h, int *fd)
+{
+	return fusesvc_server_open(h->s, &(struct fusesvc_open_request){ .path = "/img" }, fd);
+}
+
 static void open_sends_and_gets(void **state)
 {
+	static const struct fusesvc_open_request quiet = {
+		.path = "/img",
+		.open_flags = O_RDWR | O_EXCL,
+		.quiet = true,
+	};
+	static const struct fusesvc_open_request bdev = {
+		.path = "/dev/x",
+		.block_size = 4096,
+		.bdev = true,
+	};
 	struct helper h;
 	struct packet p;
 	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	helper_begin(&h, 0);
 	helper_file(&h, "/img", 0, null);
-	assert_int_equal(fusesvc_server_open(h.s, "/img", O_RDWR | O_EXCL, FUSESVC_OPEN_QUIET, &fd),
-			 0);
+	assert_int_equal(fusesvc_server_open(h.s, &quiet, &fd), 0);
 	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	(void)close(fd);
 	helper_hears(&h, &p);
@@ -34,7 +48,7 @@ static void open_sends_and_gets(void **state)
 	assert_string_equal(p.string, "/img");
 
 	helper_file(&h, "/dev/x", 0, null);
-	assert_int_equal(fusesvc_server_open_bdev(h.s, "/dev/x", O_RDONLY, 0, 4096, &fd), 0);
+	assert_int_equal(fusesvc_server_open(h.s, &bdev, &fd), 0);
 	(void)close(fd);
 	helper_hears(&h, &p);
 	assert_int_equal(p.type, PACKET_OPEN_BDEV);
@@ -54,7 +68,7 @@ static void open_refused(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		fd = 0;
 		helper_file(&h, "/img", (uint32_t)errors[i], -1);
-		assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -errors[i]);
+		assert_int_equal(open_img(&h, &fd), -errors[i]);
 		assert_int_equal(fd, -1);
 		assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_OPEN);
 		assert_string_equal(fusesvc_server_error(h.s)->subject, "/img");
@@ -102,7 +116,7 @@ static void open_answered_by_a_lie(void **state)
 			send_raw(h.peer, "FILE\0\0\0\0/img", 12, fds, 1);
 			break;
 		}
-		assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -EBADMSG);
+		assert_int_equal(open_img(&h, &fd), -EBADMSG);
 		assert_int_equal(fd, -1);
 		assert_failed(&h, FUSESVC_E_PROTOCOL, FUSESVC_STEP_OPEN);
 		helper_end(&h);
@@ -117,14 +131,14 @@ static void open_not_answered(void **state)
 
 	helper_begin(&h, 0);
 	clock_leaps = true;
-	assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -ETIMEDOUT);
+	assert_int_equal(open_img(&h, &fd), -ETIMEDOUT);
 	assert_failed(&h, FUSESVC_E_TIMEOUT, FUSESVC_STEP_OPEN);
 	clock_leaps = false;
 	assert_return_code(shutdown(h.peer, SHUT_WR), errno);
-	assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -ECONNRESET);
+	assert_int_equal(open_img(&h, &fd), -ECONNRESET);
 	assert_failed(&h, FUSESVC_E_CLOSED, FUSESVC_STEP_OPEN);
 	close_fd_keep_errno(steal_fd(&h.peer));
-	assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -EPIPE);
+	assert_int_equal(open_img(&h, &fd), -EPIPE);
 	assert_failed(&h, FUSESVC_E_CLOSED, FUSESVC_STEP_OPEN);
 	helper_end(&h);
 }
@@ -141,7 +155,7 @@ static void no_files_after_finish(void **state)
 		assert_int_equal(value, 0);
 	let_fds_through(3); /* as an older kernel does */
 	helper_file(&h, "/img", 0, null);
-	assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -EBADMSG);
+	assert_int_equal(open_img(&h, &fd), -EBADMSG);
 	assert_int_equal(fd, -1);
 	helper_end(&h);
 	(void)close(null);
@@ -355,7 +369,7 @@ static void bye_once(void **state)
 	assert_int_equal(recv_raw(h.peer, &byte, 1, &fd), 0); /* closed */
 	assert_int_equal(fusesvc_server_bye(h.s, 1), 0);
 	fusesvc_server_finish_opens(h.s);
-	assert_int_equal(fusesvc_server_open(h.s, "/img", 0, 0, &fd), -EPIPE);
+	assert_int_equal(open_img(&h, &fd), -EPIPE);
 	assert_true(fusesvc_server_mount(h.s, &full) < 0);
 	assert_return_code(fcntl(fusesvc_server_fuse_fd(h.s), F_GETFD), errno);
 	helper_end(&h);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libfuse's log goes to standard error, for the journal. What is said there while the mount is
+ * under way is also the reason that a person wants to hear, so the last error is kept.
+ *
+ * Must never write control characters of a stranger's to the log.
+ */
+#include "service.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool is_keeping;
+static char last_error[FUSESVC_MESSAGE_SIZE];
+
+__attribute__((format(printf, 2, 0))) static void log_line(enum fuse_log_level level,
+							   const char *fmt, va_list ap)
+{
+	char line[FUSESVC_MESSAGE_SIZE], clean[2 * FUSESVC_MESSAGE_SIZE];
+
+	if (level > FUSE_LOG_WARNING) { /* debugging has tabs and half lines */
+		(void)vfprintf(stderr, fmt, ap);
+		return;
+	}
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	line[strcspn(line, "\n")] = '\0';
+	(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
+
+	(void)pthread_mutex_lock(&lock);
+	if (is_keeping && level <= FUSE_LOG_ERR)
+		memcpy(last_error, line, sizeof(last_error));
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void service_log_start(void)
+{
+	is_keeping = true;
+	last_error[0] = '\0';
+	fuse_set_log_func(log_line);
+}
+
+void service_log_stop(void)
+{
+	(void)pthread_mutex_lock(&lock);
+	is_keeping = false;
+	(void)pthread_mutex_unlock(&lock);
+}
+
+void service_log_last_error(char *text, size_t size)
+{
+	(void)pthread_mutex_lock(&lock);
+	(void)snprintf(text, size, "%s", last_error);
+	(void)pthread_mutex_unlock(&lock);
+}
