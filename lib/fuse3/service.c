@@ -43,9 +43,13 @@ static bool is_other_format(const struct fusesvc_error *e)
 void service_log_failure(const struct fuse_service *sf, const char *what, int rc)
 {
 	const struct fusesvc_error *e = fusesvc_server_error(sf->server);
+	char words[FUSESVC_MESSAGE_SIZE];
 
+	/* What the server itself said before is nearer to the cause. */
+	service_log_last_error(words, sizeof(words));
 	if (e->code == FUSESVC_E_NONE)
-		fuse_log(FUSE_LOG_ERR, "%s: %s\n", what, strerror(-rc));
+		fuse_log(*words ? FUSE_LOG_WARNING : FUSE_LOG_ERR, "%s: %s\n", what,
+			 strerror(-rc));
 	else if (!is_other_format(e))
 		log_error(e);
 }
