@@ -259,7 +259,7 @@ void fuse_service_expect_mount_format(struct fuse_service *sf, mode_t expected_f
  * Mounts with the mount options that were in the arguments of fuse_session_new() or fuse_new(),
  * handles FUSE_INIT, and changes to the root directory. A thread of its own may call the init
  * operation. After -ENOTDIR or -EISDIR, which tell that the mount point has not the expected
- * format, it may be called again with the other one.
+ * format, it may be called again with the same session and the other format.
  *
  * Returns: 0, or a negative errno value, also for what the helper refused. Nothing is mounted then,
  * or will be once the helper was told goodbye.

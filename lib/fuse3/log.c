@@ -14,31 +14,43 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_keeping;
+static char line[FUSESVC_MESSAGE_SIZE]; /* as far as it was said */
 static char last_error[FUSESVC_MESSAGE_SIZE];
+
+/* libfuse says some lines in pieces. */
+__attribute__((format(printf, 2, 0))) static void add_piece(enum fuse_log_level level,
+							    const char *fmt, va_list ap)
+{
+	char clean[2 * FUSESVC_MESSAGE_SIZE];
+	size_t len = strlen(line);
+
+	(void)vsnprintf(line + len, sizeof(line) - len, fmt, ap);
+	len = strlen(line);
+	if (len + 1 < sizeof(line) && (len == 0 || line[len - 1] != '\n'))
+		return;
+	line[strcspn(line, "\n")] = '\0';
+	(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
+	if (is_keeping && level <= FUSE_LOG_ERR)
+		memcpy(last_error, line, sizeof(last_error));
+	line[0] = '\0';
+}
 
 __attribute__((format(printf, 2, 0))) static void log_line(enum fuse_log_level level,
 							   const char *fmt, va_list ap)
 {
-	char line[FUSESVC_MESSAGE_SIZE], clean[2 * FUSESVC_MESSAGE_SIZE];
-
-	if (level > FUSE_LOG_WARNING) { /* debugging has tabs and half lines */
+	if (level > FUSE_LOG_WARNING) { /* debugging has tabs */
 		(void)vfprintf(stderr, fmt, ap);
 		return;
 	}
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
-
 	(void)pthread_mutex_lock(&lock);
-	if (is_keeping && level <= FUSE_LOG_ERR)
-		memcpy(last_error, line, sizeof(last_error));
+	add_piece(level, fmt, ap);
 	(void)pthread_mutex_unlock(&lock);
 }
 
 void service_log_start(void)
 {
 	is_keeping = true;
-	last_error[0] = '\0';
+	line[0] = last_error[0] = '\0';
 	fuse_set_log_func(log_line);
 }
 

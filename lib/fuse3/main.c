@@ -4,6 +4,7 @@
  */
 #include "service.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +29,8 @@ static int run_loop(struct fuse *fuse, const struct fuse_cmdline_opts *opts)
 	if (!config)
 		return -1;
 	fuse_loop_cfg_set_clone_fd(config, (unsigned int)opts->clone_fd);
-	fuse_loop_cfg_set_idle_threads(config, opts->max_idle_threads);
+	if (opts->max_idle_threads != UINT_MAX) /* libfuse's word for "not given" */
+		fuse_loop_cfg_set_idle_threads(config, opts->max_idle_threads);
 	fuse_loop_cfg_set_max_threads(config, opts->max_threads);
 	rc = fuse_loop_mt(fuse, config);
 	fuse_loop_cfg_destroy(config);
@@ -62,8 +64,10 @@ static int serve(struct fuse_service *sf, struct fuse_args *args, struct fuse_cm
 
 	if (opts->show_version || opts->show_help) {
 		(void)printf("FUSE library version %s\n", fuse_pkgversion());
-		if (opts->show_help)
+		if (opts->show_help) {
+			fuse_cmdline_help();
 			fuse_lib_help(args);
+		}
 		return 0;
 	}
 	if (!opts->mountpoint) {

@@ -93,6 +93,7 @@ static int start_init_thread(pthread_t *thread, struct init *init)
 
 static int init_during_mount(struct fuse_service *sf, struct init *init)
 {
+	bool was_done;
 	pthread_t thread;
 	int rc;
 
@@ -100,9 +101,10 @@ static int init_during_mount(struct fuse_service *sf, struct init *init)
 	if (rc)
 		return rc;
 	/* However long the server's own init takes, the helper is not to blame. */
-	do
+	do {
+		was_done = atomic_load(&init->is_done);
 		rc = fusesvc_server_mount_finish(sf->server);
-	while (rc == -ETIMEDOUT && atomic_load(&init->is_read) && !atomic_load(&init->is_done));
+	} while (rc == -ETIMEDOUT && atomic_load(&init->is_read) && !was_done);
 	/* If it still waits for FUSE_INIT now, that will not come, whatever the helper says. */
 	(void)pthread_cancel(thread);
 	(void)pthread_join(thread, NULL);
@@ -144,7 +146,7 @@ static int bind_session(struct fuse_service *sf, struct fuse_session *se)
 	int fd;
 
 	if (sf->fuse_fd >= 0)
-		return 0;
+		return fuse_session_fd(se) == sf->fuse_fd ? 0 : -EBADF;
 	fd = fusesvc_server_take_fuse_fd(sf->server);
 	(void)snprintf(path, sizeof(path), "/dev/fd/%d", fd);
 	if (fd < 0 || fuse_session_mount(se, path)) {

@@ -33,10 +33,16 @@ static void log_error(const struct fusesvc_error *e)
 	fuse_log(FUSE_LOG_ERR, "%s\n", fusesvc_error_text(e, text, sizeof(text)));
 }
 
+/* Did the helper refuse the mount? A file that it refused may not matter. */
+static bool is_mount_refused(const struct fusesvc_error *e)
+{
+	return e->code == FUSESVC_E_REFUSED && e->step != FUSESVC_STEP_OPEN;
+}
+
 /* A mount point of the other format is no failure yet: the server may be able to be that too. */
 static bool is_other_format(const struct fusesvc_error *e)
 {
-	return e->code == FUSESVC_E_REFUSED && e->step == FUSESVC_STEP_MNTPT &&
+	return is_mount_refused(e) && e->step == FUSESVC_STEP_MNTPT &&
 	       (e->err == ENOTDIR || e->err == EISDIR);
 }
 
@@ -47,9 +53,8 @@ void service_log_failure(const struct fuse_service *sf, const char *what, int rc
 
 	/* What the server itself said before is nearer to the cause. */
 	service_log_last_error(words, sizeof(words));
-	if (e->code == FUSESVC_E_NONE)
-		fuse_log(*words ? FUSE_LOG_WARNING : FUSE_LOG_ERR, "%s: %s\n", what,
-			 strerror(-rc));
+	if (e->code == FUSESVC_E_NONE || (e->code == FUSESVC_E_REFUSED && !is_mount_refused(e)))
+		fuse_log(*words ? FUSE_LOG_WARNING : FUSE_LOG_ERR, "%s: %s\n", what, strerror(-rc));
 	else if (!is_other_format(e))
 		log_error(e);
 }
@@ -69,6 +74,7 @@ int fuse_service_accept(struct fuse_service **sfp)
 		return rc;
 	sf = calloc(1, sizeof(*sf));
 	if (!sf) {
+		fuse_log(FUSE_LOG_ERR, "%s\n", strerror(ENOMEM));
 		fusesvc_server_free(server);
 		return -ENOMEM;
 	}
@@ -200,7 +206,7 @@ static void tell_last_error(struct fuse_service *sf)
 		log_error(e);
 	service_log_last_error(text, sizeof(text));
 	/* What it refused itself, the helper can tell better. */
-	if (*text && e->code != FUSESVC_E_REFUSED)
+	if (*text && !is_mount_refused(e))
 		(void)fusesvc_server_message(sf->server, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS,
 					     text);
 }

@@ -136,6 +136,35 @@ static void refusals_are_passed_on(void **state)
 	}
 }
 
+static int only_a_file(void *data, const char *target, mode_t fmt)
+{
+	return fmt == S_IFREG ? 0 : -ENOTDIR;
+}
+
+/* The mount point may be named again with the other format, and only after such a refusal. */
+static void other_format_is_tried(void **state)
+{
+	const struct packet *file = P(MNTPT, .mntpt = { S_IFREG }, .string = "/mnt");
+	const struct packet *any = P(MNTPT, .string = "/mnt");
+	struct fusesvc_client_ops ops = session_ops;
+	struct session s;
+
+	ops.mntpt = only_a_file;
+	session_new(&s, &ops);
+	say(&s, HELLO_REPLY(1), FSOPEN, SOURCE, MNTPT, MNTPT, file, file, MOUNT, BYE(0));
+	assert_int_equal(session_start(&s), 0);
+	session_expect(&s, FUSESVC_E_NONE, FUSESVC_STEP_NONE, "fsopen 0;source sq;mount 1;",
+		       START "0;0;20;20;0;22;0;");
+	session_end(&s);
+
+	session_new(&s, &ops);
+	say(&s, HELLO_REPLY(1), FSOPEN, SOURCE, any, file, MOUNT, BYE(0));
+	assert_int_equal(session_start(&s), 0);
+	session_expect(&s, FUSESVC_E_NOMOUNT, FUSESVC_STEP_BYE, "fsopen 0;source sq;",
+		       START "0;0;20;22;22;");
+	session_end(&s);
+}
+
 static void refused_opens_send_no_descriptor(void **state)
 {
 	struct session s;
@@ -346,6 +375,7 @@ int main(void)
 		unit_test_fds(commands_after_mount_are_refused),
 		unit_test_fds(mount_needs_source_and_mntpt),
 		unit_test_fds(refusals_are_passed_on),
+		unit_test_fds(other_format_is_tried),
 		unit_test_fds(refused_opens_send_no_descriptor),
 		unit_test_fds(opens_without_a_descriptor),
 		unit_test_fds(mount_in_progress_fails),

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What a server asks for once it has its connection: files, the mount, messages, goodbye; what it
- * sends, and what it makes of answers that are refusals or lies.
+ * What a server asks for once it has its connection: files, messages, goodbye; what it sends, and
+ * what it makes of answers that are refusals or lies. The mount is in test-server-mount.c.
  */
 #include "server-session.h"
-
-#include <sys/stat.h>
 
 static void assert_failed(struct helper *h, uint32_t code, uint32_t step)
 {
@@ -56,6 +54,148 @@ static void open_sends_and_gets(void **state)
 	assert_int_equal(p.open.request_flags, 0);
 	helper_end(&h);
 	(void)close(null);
+}
+
+/* All of a request, and two on their way at once. */
+static void requests_and_answers_apart(void **state)
+{
+	static const struct fusesvc_open_request file = {
+		.path = "/img",
+		.open_flags = O_RDWR | O_CREAT,
+		.create_mode = 0640,
+		.block_size = 512, /* means nothing for a file */
+	};
+	static const struct fusesvc_open_request bdev = {
+		.path = "/dev/x",
+		.create_mode = 1,
+		.block_size = 0x80000000,
+		.bdev = true,
+		.quiet = true,
+	};
+	struct helper h;
+	struct packet p;
+	int fd, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	helper_begin(&h, 0);
+	assert_int_equal(fusesvc_server_request_file(h.s, &file), 0);
+	assert_int_equal(fusesvc_server_request_file(h.s, &bdev), 0);
+	helper_hears(&h, &p);
+	assert_int_equal(p.type, PACKET_OPEN);
+	assert_int_equal(p.open.open_flags, O_RDWR | O_CREAT);
+	assert_int_equal(p.open.create_mode, 0640);
+	assert_int_equal(p.open.request_flags, 0);
+	assert_int_equal(p.open.block_size, 0);
+	helper_hears(&h, &p);
+	assert_int_equal(p.type, PACKET_OPEN_BDEV);
+	assert_string_equal(p.string, "/dev/x");
+	assert_int_equal(p.open.create_mode, 1);
+	assert_int_equal(p.open.request_flags, 1);
+	assert_int_equal(p.open.block_size, 0x80000000);
+
+	helper_file(&h, "/img", EROFS, -1);
+	helper_file(&h, "/dev/x", 0, null);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/img", &fd), 0);
+	assert_int_equal(fd, -EROFS);
+	assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_OPEN);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/dev/x", &fd), 0);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	(void)close(fd);
+	/* What was refused before is no error any more. */
+	assert_failed(&h, FUSESVC_E_NONE, FUSESVC_STEP_NONE);
+	helper_end(&h);
+	(void)close(null);
+}
+
+/* What broke the conversation stays on record, whatever is granted later. */
+static void answers_out_of_order(void **state)
+{
+	struct helper h;
+	int fd = 0, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	helper_begin(&h, 0);
+	helper_file(&h, "/b", 0, null);
+	helper_file(&h, "/a", 0, null);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/a", &fd), -EBADMSG);
+	assert_int_equal(fd, -1);
+	assert_failed(&h, FUSESVC_E_PROTOCOL, FUSESVC_STEP_OPEN);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/a", &fd), 0);
+	(void)close(fd);
+	assert_failed(&h, FUSESVC_E_PROTOCOL, FUSESVC_STEP_OPEN);
+	assert_return_code(shutdown(h.peer, SHUT_WR), errno);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/a", &fd), -ECONNRESET);
+	assert_int_equal(fd, -1);
+	helper_end(&h);
+	(void)close(null);
+}
+
+/* What writing and reading are answered, and what is asked for: rw then ro, quietly at first. */
+static void open_rw_falls_back(void **state)
+{
+	static const struct {
+		int answers[2]; /* -1: not asked */
+		bool in, out;
+		int rc;
+	} cases[] = {
+		{ { 0, -1 }, false, false, 0 },
+		{ { EACCES, 0 }, false, true, 0 },
+		{ { EPERM, 0 }, false, true, 0 },
+		{ { EROFS, 0 }, false, true, 0 },
+		{ { EROFS, ENOENT }, false, true, -ENOENT },
+		{ { ENOENT, -1 }, false, false, -ENOENT },
+		{ { EBUSY, -1 }, false, false, -EBUSY },
+		{ { -1, 0 }, true, true, 0 },
+		{ { -1, EACCES }, true, true, -EACCES },
+	};
+	static const struct fusesvc_open_request req = { .path = "/img",
+							 .open_flags = O_WRONLY | O_EXCL };
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool read_only = cases[i].in;
+		struct helper h;
+		struct packet p;
+		int fd = 0;
+
+		helper_begin(&h, 0);
+		for (int j = 0; j < 2; j++) {
+			int error = cases[i].answers[j];
+
+			if (error >= 0)
+				helper_file(&h, "/img", (uint32_t)error, error ? -1 : null);
+		}
+		assert_int_equal(fusesvc_server_open_rw(h.s, &req, &read_only, &fd), cases[i].rc);
+		assert_int_equal(read_only, cases[i].out);
+		assert_int_equal(fd < 0, cases[i].rc < 0);
+		close_fd_keep_errno(fd);
+		assert_int_equal(fusesvc_server_error(h.s)->err, -cases[i].rc);
+		for (int j = 0; j < 2; j++) {
+			if (cases[i].answers[j] < 0)
+				continue;
+			helper_hears(&h, &p);
+			assert_int_equal(p.open.open_flags, O_EXCL | (j ? O_RDONLY : O_RDWR));
+			assert_int_equal(p.open.request_flags, j ? 0 : 1);
+		}
+		helper_hears_nothing(&h);
+		helper_end(&h);
+	}
+	(void)close(null);
+}
+
+/* A broken talk that looks like a refusal is none. */
+static void open_rw_with_a_dead_helper(void **state)
+{
+	bool read_only = false;
+	struct helper h;
+	int fd = 0;
+
+	helper_begin(&h, 0);
+	close_fd_keep_errno(steal_fd(&h.peer));
+	assert_int_equal(fusesvc_server_open_rw(h.s, &(struct fusesvc_open_request){ "/img" },
+						&read_only, &fd),
+			 -EPIPE);
+	assert_false(read_only);
+	assert_int_equal(fd, -1);
+	helper_end(&h);
 }
 
 static void open_refused(void **state)
@@ -161,154 +301,14 @@ static void no_files_after_finish(void **state)
 	(void)close(null);
 }
 
-static const struct fusesvc_mount_request full = {
-	.source = "sq",
-	.target = "/mnt",
-	.expected_fmt = S_IFDIR,
-	.fuseblk = true,
-	.mntopts = "allow_other",
-	.mtabopts = "x-a",
-	.ms_flags = 5,
-};
-
-static const struct {
-	enum packet_type type;
-	uint32_t step;
-} commands[] = {
-	{ PACKET_FSOPEN, FUSESVC_STEP_FSOPEN },	    { PACKET_SOURCE, FUSESVC_STEP_SOURCE },
-	{ PACKET_MNTPT, FUSESVC_STEP_MNTPT },	    { PACKET_MNTOPTS, FUSESVC_STEP_MNTOPTS },
-	{ PACKET_MTABOPTS, FUSESVC_STEP_MTABOPTS }, { PACKET_MOUNT, FUSESVC_STEP_MOUNT },
-};
-
-static void mount_sends_all(void **state)
-{
-	struct helper h;
-	struct packet p;
-
-	helper_begin(&h, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		helper_reply(&h, 0);
-	assert_int_equal(fusesvc_server_mount(h.s, &full), 0);
-	helper_hears(&h, &p);
-	assert_int_equal(p.fsopen.flags, 1);
-	helper_hears(&h, &p);
-	assert_string_equal(p.string, "sq");
-	helper_hears(&h, &p);
-	assert_int_equal(p.mntpt.expected_fmt, S_IFDIR);
-	assert_string_equal(p.string, "/mnt");
-	helper_hears(&h, &p);
-	assert_int_equal(p.type, PACKET_MNTOPTS);
-	assert_string_equal(p.string, "allow_other");
-	helper_hears(&h, &p);
-	assert_int_equal(p.type, PACKET_MTABOPTS);
-	helper_hears(&h, &p);
-	assert_int_equal(p.type, PACKET_MOUNT);
-	assert_int_equal(p.mount.flags, 5);
-	helper_hears_nothing(&h);
-	helper_end(&h);
-}
-
-static void mount_leaves_out_empty_options(void **state)
-{
-	const struct fusesvc_mount_request req = { .source = "sq",
-						   .target = "/mnt",
-						   .mntopts = "" };
-	static const enum packet_type types[] = { PACKET_FSOPEN, PACKET_SOURCE, PACKET_MNTPT,
-						  PACKET_MOUNT };
-	struct helper h;
-	struct packet p;
-
-	helper_begin(&h, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		helper_reply(&h, 0);
-	assert_int_equal(fusesvc_server_mount(h.s, &req), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		helper_hears(&h, &p);
-		assert_int_equal(p.type, types[i]);
-	}
-	helper_end(&h);
-}
-
-/* A refusal ends it at once, in the step that was refused. */
-static void mount_refused_at_each_step(void **state)
-{
-	for (size_t n = 0; n < ARRAY_SIZE(commands); n++) {
-		struct helper h;
-		struct packet p;
-
-		helper_begin(&h, 0);
-		for (size_t i = 0; i < n; i++)
-			helper_reply(&h, 0);
-		helper_reply(&h, EROFS);
-		assert_int_equal(fusesvc_server_mount(h.s, &full), -EROFS);
-		assert_failed(&h, FUSESVC_E_REFUSED, commands[n].step);
-		for (size_t i = 0; i <= n; i++) {
-			helper_hears(&h, &p);
-			assert_int_equal(p.type, commands[i].type);
-		}
-		helper_hears_nothing(&h);
-		helper_end(&h);
-	}
-}
-
-static void mount_answered_by_a_lie(void **state)
-{
-	const int fd = 0;
-
-	for (int i = 0; i < 6; i++) {
-		struct helper h;
-
-		helper_begin(&h, 0);
-		helper_reply(&h, 0);
-		switch (i) {
-		case 0:
-			helper_reply(&h, 4096);
-			break;
-		case 1:
-			helper_reply(&h, 0xffffffff);
-			break;
-		case 2:
-			helper_file(&h, "sq", 0, -1);
-			break;
-		case 3:
-			send_raw(h.peer, "REPL\0\0\0\0", 8, &fd, 1);
-			break;
-		case 4:
-			send_raw(h.peer, "REPL\0\0\0", 7, NULL, 0);
-			break;
-		case 5:
-			send_raw(h.peer, "BYEE\0\0\0\0", 8, NULL, 0);
-			break;
-		}
-		assert_int_equal(fusesvc_server_mount(h.s, &full), -EBADMSG);
-		assert_failed(&h, FUSESVC_E_PROTOCOL, FUSESVC_STEP_SOURCE);
-		helper_end(&h);
-	}
-}
-
-static void mount_not_answered(void **state)
-{
-	struct helper h;
-
-	helper_begin(&h, 0);
-	clock_leaps = true;
-	assert_int_equal(fusesvc_server_mount(h.s, &full), -ETIMEDOUT);
-	assert_failed(&h, FUSESVC_E_TIMEOUT, FUSESVC_STEP_FSOPEN);
-	clock_leaps = false;
-	helper_reply(&h, 0);
-	assert_return_code(shutdown(h.peer, SHUT_WR), errno);
-	assert_int_equal(fusesvc_server_mount(h.s, &full), -ECONNRESET);
-	assert_failed(&h, FUSESVC_E_CLOSED, FUSESVC_STEP_SOURCE);
-	helper_end(&h);
-}
-
 static void messages_are_sent(void **state)
 {
 	struct helper h;
 	struct packet p;
 	char text[2000];
 
-	helper_begin(&h, 1);
+	helper_begin(&h, 0xffffffff);
+	assert_true(fusesvc_server_can_message(h.s));
 	memset(text, 'm', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_WARNING, 1000, "hi"), 0);
@@ -348,6 +348,7 @@ static void no_messages_without_the_extension(void **state)
 		struct helper h;
 
 		helper_begin(&h, bits[i]);
+		assert_false(fusesvc_server_can_message(h.s));
 		assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_ERROR, 0, "no"), 0);
 		helper_hears_nothing(&h);
 		helper_end(&h);
@@ -370,7 +371,7 @@ static void bye_once(void **state)
 	assert_int_equal(fusesvc_server_bye(h.s, 1), 0);
 	fusesvc_server_finish_opens(h.s);
 	assert_int_equal(open_img(&h, &fd), -EPIPE);
-	assert_true(fusesvc_server_mount(h.s, &full) < 0);
+	assert_int_equal(fusesvc_server_mount_finish(h.s), -ECONNRESET);
 	assert_return_code(fcntl(fusesvc_server_fuse_fd(h.s), F_GETFD), errno);
 	helper_end(&h);
 
@@ -381,23 +382,49 @@ static void bye_once(void **state)
 	fusesvc_server_free(NULL);
 }
 
+/* The helper sees an end without a word. /dev/fuse stays. */
+static void hang_up(void **state)
+{
+	struct helper h;
+	struct packet p;
+	uint8_t byte;
+	int fd;
+
+	helper_begin(&h, 1);
+	fusesvc_server_hang_up(h.s);
+	assert_int_equal(fusesvc_server_fd(h.s), -1);
+	assert_int_equal(recv_raw(h.peer, &byte, 1, &fd), 0);
+	assert_int_equal(fusesvc_server_bye(h.s, 0), 0);
+	fusesvc_server_hang_up(h.s);
+	assert_return_code(fcntl(fusesvc_server_fuse_fd(h.s), F_GETFD), errno);
+	helper_end(&h);
+
+	helper_begin(&h, 1);
+	assert_int_equal(fusesvc_server_bye(h.s, 0), 0);
+	fusesvc_server_hang_up(h.s);
+	helper_hears(&h, &p);
+	assert_int_equal(p.type, PACKET_BYE);
+	assert_int_equal(recv_raw(h.peer, &byte, 1, &fd), 0);
+	helper_end(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		server_test(open_sends_and_gets),
+		server_test(requests_and_answers_apart),
+		server_test(answers_out_of_order),
+		server_test(open_rw_falls_back),
+		server_test(open_rw_with_a_dead_helper),
 		server_test(open_refused),
 		server_test(open_answered_by_a_lie),
 		server_test(open_not_answered),
 		server_test(no_files_after_finish),
-		server_test(mount_sends_all),
-		server_test(mount_leaves_out_empty_options),
-		server_test(mount_refused_at_each_step),
-		server_test(mount_answered_by_a_lie),
-		server_test(mount_not_answered),
 		server_test(messages_are_sent),
 		server_test(messages_are_bounded),
 		server_test(no_messages_without_the_extension),
 		server_test(bye_once),
+		server_test(hang_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -74,6 +74,16 @@ static inline int fds_after(void **state)
 
 #define unit_test_fds(f) cmocka_unit_test_setup_teardown(f, fds_before, fds_after)
 
+/* Moves a descriptor away from the low numbers, where a test may want one of its own. */
+static inline int high_fd(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 10);
+
+	assert_return_code(high, errno);
+	(void)close(fd);
+	return high;
+}
+
 static inline void make_pair(int pair[2])
 {
 	assert_return_code(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), errno);
