@@ -258,11 +258,17 @@ dies_at() {
   unmount
 }
 
-@test "no symbol of libfuse's is taken" {
-  local lib names
-  for lib in "$FSVC_LIBDIR"/libfusesvc*.so; do
-    names=$(nm -D --defined-only "$lib" | sed 's/.* //; s/@.*//')
-    [[ $names == *fusesvc_* ]]
-    run ! grep -E '^fuse_' <<<"$names"
-  done
+# exported LIBRARY: its symbols, but for the names of versions
+exported() { nm -D --defined-only "$1" | sed -n 's/^[0-9a-f]* [TRDB] \([^@]*\).*/\1/p' | sort; }
+
+# listed MAP: the symbols of a version script
+listed() { sed -n 's/^\t\([a-z0-9_]*\);$/\1/p' "$1" | sort; }
+
+@test "the libraries export what is listed, and no symbol of libfuse's" {
+  local lib=$BATS_TEST_DIRNAME/../../lib
+  assert_equal "$(exported "$FSVC_LIBDIR/libfusesvc.so")" "$(listed "$lib/libfusesvc.sym")"
+  assert_equal "$(exported "$FSVC_LIBDIR/libfusesvc-fuse3.so")" \
+    "$(listed "$lib/fuse3/libfusesvc-fuse3.sym")"
+  [[ $(exported "$FSVC_LIBDIR/libfusesvc-fuse3.so") == *fusesvc_fuse_service_accept* ]]
+  run ! grep -E '^fuse_' < <(exported "$FSVC_LIBDIR/libfusesvc-fuse3.so")
 }
