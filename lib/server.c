@@ -18,6 +18,7 @@
 #include "fusesvc.h"
 
 #define LISTEN_FDS_START 3
+#define FUSE_DEVICE	 makedev(10, 229) /* as the kernel's list of devices has it */
 
 struct fusesvc_server {
 	struct fusesvc_error error;
@@ -157,8 +158,9 @@ static int receive_start(struct fusesvc_server *s)
 	rc = receive_start_file(s, "fusedev", &s->fuse_fd);
 	if (rc)
 		return rc;
-	if (fstat(s->fuse_fd, &st) < 0 || !S_ISCHR(st.st_mode))
-		return protocol_breach(s, FUSESVC_STEP_ARGS, "fusedev is no device");
+	/* From another device, a server would read for ever what never was a request. */
+	if (fstat(s->fuse_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != FUSE_DEVICE)
+		return protocol_breach(s, FUSESVC_STEP_ARGS, "fusedev is not /dev/fuse");
 	return 0;
 }
 

@@ -91,17 +91,6 @@ static int on_option(void *data, const char *arg, int key, struct fuse_args *out
 	return 0;
 }
 
-/* The one place that tells a person what is wrong. */
-static void say(struct archive_program *p, int level, const char *text)
-{
-	char clean[2 * FUSESVC_MESSAGE_SIZE];
-
-	(void)fprintf(stderr, PROGRAM ": %s\n", fusesvc_escape(text, clean, sizeof(clean)));
-	if (p->service)
-		(void)fusesvc_server_message(fusesvc_fuse3_server(p->service), level,
-					     FUSESVC_NO_PROGRESS, clean);
-}
-
 /* Was it the helper that said no? It tells the person who mounts itself, and better. */
 static bool was_refused(const struct archive_program *p)
 {
@@ -110,12 +99,20 @@ static bool was_refused(const struct archive_program *p)
 	return server && fusesvc_server_error(server)->code == FUSESVC_E_REFUSED;
 }
 
+/* The one place that tells a person what is wrong. */
+static void say(struct archive_program *p, int level, const char *text)
+{
+	struct fusesvc_server *server = fusesvc_fuse3_server(p->service);
+	char clean[2 * FUSESVC_MESSAGE_SIZE];
+
+	(void)fprintf(stderr, PROGRAM ": %s\n", fusesvc_escape(text, clean, sizeof(clean)));
+	if (server && !was_refused(p))
+		(void)fusesvc_server_message(server, level, FUSESVC_NO_PROGRESS, clean);
+}
+
 static int give_up(struct archive_program *p, const char *text)
 {
-	if (was_refused(p))
-		(void)fprintf(stderr, PROGRAM ": %s\n", text);
-	else
-		say(p, FUSESVC_MSG_ERROR, text);
+	say(p, FUSESVC_MSG_ERROR, text);
 	return EXIT_FAILURE;
 }
 

@@ -284,6 +284,9 @@ int fuse_service_send_goodbye(struct fuse_service *sf, int exitcode);
  * fuse_service_release() - close all that is not the session's
  * @sf: the service
  *
+ * Say goodbye before: afterwards nobody can be told anything, and without a goodbye the helper
+ * undoes the mount.
+ *
  * Since: 0.1
  */
 void fuse_service_release(struct fuse_service *sf);
@@ -333,8 +336,9 @@ int fusesvc_fuse_service_main(struct fuse_service *service, struct fuse_args *ar
  *
  * A libfuse before 3.19 keeps the mount options of a session to itself: so they are taken out
  * before. fuse_session_new() and fuse_new() call this, with the macros below. A server that wants
- * to know early what nobody understands can call it before it looks at its own options. Does
- * nothing if this process is no service.
+ * to know early what nobody understands can call it before it looks at its own options; one that
+ * learns late what it wants, like ro, can call it with arguments of its own. Each call adds to what
+ * is there. Does nothing if this process is no service.
  *
  * Understood: default_permissions, allow_other, blkdev, max_read=, blksize=, fsname=, subtype=, and
  * the mount flags that libfuse knows (ro, nosuid, ...).

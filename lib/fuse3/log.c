@@ -28,7 +28,8 @@ __attribute__((format(printf, 2, 0))) static void add_piece(enum fuse_log_level 
 	len = strlen(line);
 	if (len + 1 < sizeof(line) && (len == 0 || line[len - 1] != '\n'))
 		return;
-	line[strcspn(line, "\n")] = '\0';
+	if (len > 0 && line[len - 1] == '\n')
+		line[len - 1] = '\0';
 	(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
 	if (is_keeping && level <= FUSE_LOG_ERR)
 		memcpy(last_error, line, sizeof(last_error));

@@ -13,11 +13,13 @@
 #include "service.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -30,11 +32,14 @@
 /* More than the kernel wants to see for any request before FUSE_INIT was answered. */
 #define INIT_BUFFER_SIZE 65536
 
+#define INIT_TIMEOUT 5000 /* milliseconds, for a request that is there already */
+
 struct init {
 	struct fuse_session *se;
 	int fuse_fd;
 	char *mem;
 	ssize_t size;
+	int read_fd;	     /* becomes readable with is_read */
 	atomic_bool is_read; /* FUSE_INIT has come ... */
 	atomic_bool is_done; /* ... and was answered */
 	int rc;
@@ -45,9 +50,12 @@ static void read_init(struct init *init)
 	do
 		init->size = read(init->fuse_fd, init->mem, INIT_BUFFER_SIZE);
 	while (init->size < 0 && errno == EINTR && !fuse_session_exited(init->se));
+	/* From here on this thread may hold locks of the server's. */
+	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	if (init->size < 0)
 		init->rc = -errno;
 	atomic_store(&init->is_read, true);
+	(void)eventfd_write(init->read_fd, 1);
 }
 
 static void process_init(struct init *init)
@@ -66,8 +74,6 @@ static void *init_thread(void *data)
 	struct init *init = data;
 
 	read_init(init);
-	/* From here on this thread may hold locks of the server's. */
-	(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 	process_init(init);
 	return NULL;
 }
@@ -111,14 +117,25 @@ static int init_during_mount(struct fuse_service *sf, struct init *init)
 	return rc ? rc : init->rc;
 }
 
+/* FUSE_INIT is there when the mount is: a helper that lets us wait for it has mounted nothing. */
 static int init_after_mount(struct fuse_service *sf, struct init *init)
 {
+	struct pollfd fds[] = {
+		{ .fd = init->read_fd, .events = POLLIN },
+		{ .fd = fusesvc_server_fd(sf->server) }, /* that it hangs up */
+	};
+	pthread_t thread;
 	int rc = fusesvc_server_mount_finish(sf->server);
 
+	if (!rc)
+		rc = start_init_thread(&thread, init);
 	if (rc)
 		return rc;
-	read_init(init);
-	process_init(init);
+	while (poll(fds, ARRAY_SIZE(fds), INIT_TIMEOUT) < 0 && errno == EINTR &&
+	       !fuse_session_exited(init->se))
+		continue;
+	(void)pthread_cancel(thread);
+	(void)pthread_join(thread, NULL);
 	return init->rc;
 }
 
@@ -130,13 +147,17 @@ static int mount_and_init(struct fuse_service *sf, struct fuse_session *se,
 		       ioctl(sf->fuse_fd, FUSE_DEV_IOC_SYNC_INIT) == 0;
 	int rc;
 
+	init.read_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (init.read_fd < 0)
+		return -errno;
 	init.mem = malloc(INIT_BUFFER_SIZE);
-	if (!init.mem)
-		return -ENOMEM;
-	rc = fusesvc_server_mount_start(sf->server, req);
+	rc = init.mem ? 0 : -ENOMEM;
+	if (!rc)
+		rc = fusesvc_server_mount_start(sf->server, req);
 	if (!rc)
 		rc = is_sync ? init_during_mount(sf, &init) : init_after_mount(sf, &init);
 	free(init.mem);
+	(void)close(init.read_fd);
 	return rc;
 }
 

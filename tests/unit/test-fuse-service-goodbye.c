@@ -136,7 +136,7 @@ static void a_strangers_text(void **state)
 	} cases[] = {
 		{ FUSE_LOG_ERR, "\033[31mred\n", "\\x1b[31mred\n", "\033[31mred" },
 		{ FUSE_LOG_ERR, "a\tb\\\177\n", "a\\x09b\\x5c\\x7f\n", "a\tb\\\177" },
-		{ FUSE_LOG_ERR, "one\ntwo\n", "one\n", "one" },
+		{ FUSE_LOG_ERR, "one\ntwo\n", "one\\x0atwo\n", "one\ntwo" },
 		{ FUSE_LOG_ERR, "\xff\xc2\x80\n", "\\xff\\xc2\\x80\n", "\xff\xc2\x80" },
 		{ FUSE_LOG_WARNING, "\033w\n", "\\x1bw\n", NULL },
 	};
