@@ -216,11 +216,11 @@ finish_mount() {
   stderr=$(<"$BATS_TEST_TMPDIR/stderr")
 }
 
-# use_loop FILE: sets $loop. The device is detached when the last one closes it: with the end of
-# the test and of its mounts, whatever ends them.
+# use_loop FILE [LOSETUP-OPTION...]: sets $loop. The device is detached when the last one closes
+# it: with the end of the test and of its mounts, whatever ends them.
 use_loop() {
   local fd
-  loop=$(losetup --find --show "$1")
+  loop=$(losetup --find --show "${@:2}" "$1")
   exec {fd}<"$loop"
   losetup --detach "$loop"
   loop_fds+=("$fd")
