@@ -218,7 +218,7 @@ int fuse_service_send_goodbye(struct fuse_service *sf, int exitcode)
 	if (exitcode && fusesvc_server_fd(sf->server) >= 0)
 		tell_last_error(sf);
 	service_log_stop();
-	return fusesvc_server_bye(sf->server, (uint32_t)exitcode);
+	return fusesvc_server_bye(sf->server, exitcode < 0 ? EXIT_FAILURE : (uint32_t)exitcode);
 }
 
 void fuse_service_release(struct fuse_service *sf)
