@@ -83,6 +83,16 @@ static void print_result(FILE *out, const char *target, const char *text)
 		      text);
 }
 
+static int malformed_options(const char *target, const char *list)
+{
+	char clean[FUSESVC_SUBJECT_SIZE], text[FUSESVC_SUBJECT_SIZE + 64];
+
+	(void)snprintf(text, sizeof(text), "malformed options \"%s\"",
+		       fusesvc_escape(list, clean, sizeof(clean)));
+	print_result(stderr, target, text);
+	return MNT_EX_USAGE;
+}
+
 static int mount_it(struct libmnt_context *cxt, bool verbose)
 {
 	const struct svc_host host = { .message = print_message, .verbose = verbose };
@@ -125,8 +135,9 @@ static int set_namespace(struct libmnt_context *cxt, char *ns)
 	return bad_usage(what);
 }
 
-/* Returns -1 to go on, or the exit code. */
-static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool *verbose)
+/* Returns -1 to go on, or the exit code. A list of options that is none is left to the caller. */
+static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool *verbose,
+			 const char **bad_list)
 {
 	char what[64];
 	int c, excode;
@@ -150,6 +161,12 @@ static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool
 			if (excode >= 0)
 				return excode;
 			break;
+		case 'o':
+			if (!svc_is_option_list(optarg)) {
+				*bad_list = optarg; /* libmount would use a part of it */
+				break;
+			}
+			/* fallthrough */
 		default:
 			*verbose |= c == 'v';
 			if (mnt_context_helper_setopt(cxt, c, optarg) != 0) {
@@ -163,18 +180,21 @@ static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool
 
 static int run(struct libmnt_context *cxt, int argc, char **argv)
 {
+	const char *bad_list = NULL;
 	bool verbose = false;
 	int excode;
 
 	if (mnt_context_init_helper(cxt, MNT_ACT_MOUNT, 0) != 0)
 		return MNT_EX_SYSERR;
-	excode = parse_options(cxt, argc, argv, &verbose);
+	excode = parse_options(cxt, argc, argv, &verbose, &bad_list);
 	if (excode >= 0)
 		return excode;
 	if (argc - optind != 2)
 		return bad_usage("SOURCE and TARGET are needed, and nothing else");
 	if (!*argv[optind + 1])
 		return bad_usage("TARGET is empty");
+	if (bad_list)
+		return malformed_options(argv[optind + 1], bad_list);
 	if (mnt_context_set_source(cxt, argv[optind]) != 0 ||
 	    mnt_context_set_target(cxt, argv[optind + 1]) != 0)
 		return MNT_EX_SYSERR;

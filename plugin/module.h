@@ -51,4 +51,11 @@ extern const struct svc_module fuse_svc_module;
 /* Removes all capabilities but those the module needs. For a host's first statements. */
 int svc_limit_capabilities(void) _must_check_;
 
+/*
+ * Is it a whole list of mount options? libmount drops what follows a quote without its second one
+ * ("ro" may be among it); from 2.41 on it does so before the module sees the list. So a host that
+ * has the text asks before it hands it to libmount.
+ */
+bool svc_is_option_list(const char *all) _must_check_ _nonnull_all_;
+
 #endif /* FUSE_SVC_MODULE_H */

@@ -235,7 +235,7 @@ static int parse_mount_flags(struct svc_mount *m)
  * libmount drops all that follows a quote without its second one, and newer versions all that
  * follows an option without a name: "ro" may be among it.
  */
-static bool is_option_list(const char *all)
+bool svc_is_option_list(const char *all)
 {
 	_cleanup_free_ char *copy = strdup(all);
 	struct option o;
@@ -258,7 +258,7 @@ int svc_options_parse(struct svc_mount *m)
 	int rc;
 
 	m->opts.timeout = FUSESVC_TIMEOUT;
-	if (all && (!is_option_list(all) ||
+	if (all && (!svc_is_option_list(all) ||
 		    mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0) != 0))
 		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPTIONS, EINVAL, all);
 	rc = parse_mount_flags(m);

@@ -341,7 +341,7 @@ static void an_answer_quotes_what_was_received(void **state)
 	assert_int_equal(channel_recv(ch, &p, &extra), 0);
 	answer.string = p.string;
 	assert_int_equal(channel_send(ch, &answer, -1), 0);
-	assert_string_equal(p.string, open_bytes + 20);
+	assert_string_equal(p.string, (const char *)open_bytes + 20);
 	assert_int_equal(recv_raw(peer, got, size, &fd), 8 + 60000);
 	assert_memory_equal(got, "FILE\0\0\0\1", 8);
 	assert_memory_equal(got + 8, open_bytes + 20, 60000);

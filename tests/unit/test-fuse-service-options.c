@@ -3,6 +3,17 @@
  * The options of a contained service of libfuse3: the command line, and the mount options, which
  * are kept with the service until the helper is told of them.
  */
+#define FUSE_USE_VERSION FUSE_MAKE_VERSION(3, 19)
+#include <fuse_lowlevel.h>
+#include <stddef.h>
+
+/* libfuse's own, before its name means another. */
+static struct fuse_session *libfuse_session_new(struct fuse_args *args,
+						const struct fuse_lowlevel_ops *op, size_t size)
+{
+	return fuse_session_new(args, op, size, NULL);
+}
+
 #include "service-session.h"
 
 static void parsed(const char *words, struct fuse_args *args, struct fuse_cmdline_opts *opts)
@@ -167,7 +178,7 @@ static const char *told(const char *options, enum way way)
 	service_begin(&s, 0, -1);
 	if (way == PARSE_ALONE) {
 		assert_int_equal(fuse_service_parse_cmdline_opts(&args, &opts), 0);
-		se = (fuse_session_new)(&args, &ll_ops, sizeof(ll_ops), NULL); /* libfuse's own */
+		se = libfuse_session_new(&args, &ll_ops, sizeof(ll_ops));
 	} else if (way == FUSE_NEW) {
 		fuse = fuse_new(&args, &ops, sizeof(ops), NULL);
 		assert_non_null(fuse);

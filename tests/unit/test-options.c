@@ -35,8 +35,8 @@ static void where_each_option_goes(void **state)
 		{ "defaults", "rw", NULL, NULL },
 		{ "rw", "rw", "rw", NULL },
 		{ "ro", "ro", "ro", NULL },
-		{ "ro,rw", "rw", "ro,rw", NULL },
-		{ "rw,ro", "ro", "rw,ro", NULL },
+		{ "ro,rw", "rw", NULL, NULL },
+		{ "rw,ro", "ro", NULL, NULL },
 		{ "threads=4,allow_other", "rw,threads=4,allow_other", NULL, NULL },
 		{ "nosuid,nodev,noexec,noatime,sync", "rw,nosuid,nodev,noexec,noatime,sync", NULL,
 		  NULL },
@@ -144,14 +144,25 @@ static void malformed_lists(void **state)
 {
 	static const char *const cases[] = { "a=\"x,ro", "\"", "a,b\",ro", "a,=x,ro", "=" };
 
+	static const char *const good[] = { "", "ro", "a=\"x,y\",ro", ",ro,,", "a=,b" };
+
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct svc_mount m;
+		const char *left;
+		int rc;
 
-		if (parse_as(&m, 0, cases[i]) != -EINVAL)
+		if (svc_is_option_list(cases[i]))
 			fail_msg("%s was taken", cases[i]);
-		assert_int_equal(m.error.code, SVC_E_OPTIONS);
+		rc = parse_as(&m, 0, cases[i]);
+		left = mnt_context_get_options(m.cxt);
+		if (left && strcmp(left, cases[i]) == 0) { /* libmount 2.41 cuts it off itself */
+			assert_int_equal(rc, -EINVAL);
+			assert_int_equal(m.error.code, SVC_E_OPTIONS);
+		}
 		done(&m);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(svc_is_option_list(good[i]));
 }
 
 static void paths_are_remembered(void **state)
