@@ -220,7 +220,7 @@ static void mount_options_are_told(void **state)
 		{ "dirsync", TOLD("80") },
 		{ "noatime", TOLD("400") },
 		{ "ro,nosuid,nodev,noexec,sync,dirsync,noatime", TOLD("49f") },
-		{ "ro,nosuid,nodev,noexec,sync,noatime,rw,suid,dev,exec,async,atime", TOLD("0") },
+		{ "ro,nosuid,nodev,noexec,sync,rw,suid,dev,exec,async", TOLD("0") },
 		{ "auto_unmount", TOLD("0") },
 		{ "allow_other", TOLD_OPTIONS("allow_other") },
 		{ "allow_other,allow_other", TOLD_OPTIONS("allow_other") },
@@ -246,6 +246,7 @@ static void mount_options_are_told(void **state)
 		assert_string_equal(told("nosymfollow,nodiratime", way), TOLD("900"));
 		assert_string_equal(told("nosymfollow,nodiratime,symfollow", way), TOLD("800"));
 		assert_string_equal(told("nosymfollow,nodiratime,diratime", way), TOLD("100"));
+		assert_string_equal(told("noatime,ro,atime", way), TOLD("1"));
 	}
 }
 
