@@ -94,11 +94,14 @@ static bool is_absent(const struct svc_mount *m)
 	       access(m->source, F_OK) < 0 && errno == ENOENT;
 }
 
-static bool is_block_device(const char *path)
+static bool is_block_device(const char *path, dev_t *dev)
 {
 	struct stat st;
 
-	return path && stat(path, &st) == 0 && S_ISBLK(st.st_mode);
+	if (!path || stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
+		return false;
+	*dev = st.st_rdev;
+	return true;
 }
 
 static int prep(struct svc_mount *m)
@@ -119,7 +122,8 @@ static int prep(struct svc_mount *m)
 	if (!rc)
 		m->is_absent = is_absent(m);
 	if (!rc)
-		m->fuseblk = m->uid == 0 && !m->opts.no_fuseblk && is_block_device(m->source);
+		m->fuseblk = m->uid == 0 && !m->opts.no_fuseblk &&
+			     is_block_device(m->source, &m->source_dev);
 	return rc;
 }
 

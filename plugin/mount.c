@@ -3,11 +3,12 @@
  * The mount itself, by libmount, and its undoing.
  *
  * A server can make the kernel wait for its first answer, inside mount(2), where nothing but
- * SIGKILL ends a wait. So the mount is made by a process of its own, the mounter, which the
- * parent can kill. The kernel's options are written here, from numbers and from what the caller
- * said; no text of the server's is in them.
+ * SIGKILL ends a wait, and in one case not even that (see fusectl.c). So the mount is made by a
+ * process of its own, the mounter, which the parent can kill. The kernel's options are written
+ * here, from numbers and from what the caller said; no text of the server's is in them.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include <sys/wait.h>
 
 #include "svc.h"
+
+#define END_MS 2000 /* how long a mounter may take to die of SIGKILL */
 
 static int append(char **optstr, const char *name, const char *value)
 {
@@ -189,22 +192,43 @@ int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fu
 	_exit(EXIT_SUCCESS);
 }
 
-int svc_mounter_end(struct svc_mounter *mounter, bool kill_it)
+static bool has_ended(const struct svc_mounter *mounter)
 {
-	int32_t answer = -EOWNERDEAD; /* it died without a word */
+	struct pollfd pfd = { .fd = mounter->fd, .events = POLLIN };
+
+	return poll(&pfd, 1, END_MS) > 0;
+}
+
+/*
+ * A killed mounter may still wait for a server, in the end of a fuseblk mount that failed. That
+ * connection is ours: the device is claimed for it, or the mount had failed at once.
+ */
+static bool kill_mounter(const struct svc_mount *m, const struct svc_mounter *mounter)
+{
+	(void)kill(mounter->pid, SIGKILL);
+	if (has_ended(mounter))
+		return true;
+	return m->fuseblk && svc_abort_connection(m->source_dev) == 0 && has_ended(mounter);
+}
+
+int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
+{
+	int32_t answer = -EOWNERDEAD;
 	ssize_t n;
 
 	if (mounter->pid <= 0)
 		return -ECHILD;
-	if (kill_it)
-		(void)kill(mounter->pid, SIGKILL);
-	do
-		n = read(mounter->fd, &answer, sizeof(answer));
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(answer) || answer > 0)
-		answer = -EOWNERDEAD;
-	while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (kill_it && !kill_mounter(m, mounter)) {
+		answer = -EBUSY;
+	} else {
+		do
+			n = read(mounter->fd, &answer, sizeof(answer));
+		while (n < 0 && errno == EINTR);
+		if (n != (ssize_t)sizeof(answer) || answer > 0)
+			answer = -EOWNERDEAD;
+		while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	close_fd_keep_errno(steal_fd(&mounter->fd));
 	mounter->pid = 0;
 	return answer;

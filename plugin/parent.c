@@ -16,7 +16,9 @@
  *    Nothing that the child sends can clear a flag.
  * 4. A block size is set on a block device that is the source, and only for root.
  * 5. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
- *    Only a mount of this service, by this user, at that place, is ever unmounted.
+ *    Only a mount of this service, by this user, at that place, is ever unmounted. A mounter
+ *    that survives SIGKILL has a fuseblk connection, for a device that it alone has claimed:
+ *    that one is aborted, by its number.
  * 6. The child's words and errors are data: they are cleaned when printed, and never decide
  *    anything but the text and the exit code.
  */
@@ -151,6 +153,14 @@ static int end_of_talk(struct parent *p, const struct svc_request *req)
 	return 0;
 }
 
+/* A child that is gone said why before, most likely: that is still to be read. */
+static int answer(const struct parent *p, int result)
+{
+	int rc = svc_answer_send(p->sock, result);
+
+	return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+}
+
 static int on_request(struct parent *p)
 {
 	struct svc_request req;
@@ -166,7 +176,7 @@ static int on_request(struct parent *p)
 		rc = start_mount(p, &req, fds);
 		break;
 	case SVC_REQUEST_BLOCK_SIZE:
-		rc = svc_answer_send(p->sock, set_block_size(p, &req, fds[0]));
+		rc = answer(p, set_block_size(p, &req, fds[0]));
 		break;
 	case SVC_REQUEST_END:
 		rc = end_of_talk(p, &req);
@@ -182,7 +192,7 @@ static int on_request(struct parent *p)
 /* The mount has ended; the server learns about it from the child. */
 static int on_mounted(struct parent *p)
 {
-	int rc = svc_mounter_end(&p->mounter, false);
+	int rc = svc_mounter_end(p->m, &p->mounter, false);
 
 	p->m->mounted = rc == 0;
 	p->unsure = rc == -EOWNERDEAD;
@@ -190,7 +200,7 @@ static int on_mounted(struct parent *p)
 		rc = -EIO;
 	if (rc)
 		(void)fusesvc_error_set(&p->m->error, SVC_STEP_MOUNT, SVC_E_MOUNT, -rc, NULL);
-	return svc_answer_send(p->sock, rc);
+	return answer(p, rc);
 }
 
 static int interrupted(struct svc_mount *m)
@@ -268,13 +278,14 @@ static void undo(struct parent *p)
 {
 	struct svc_mount *m = p->m;
 	bool may_be_mounted = p->unsure || p->mounter.pid > 0;
-	int rc;
+	int rc = 0;
 
 	if (p->mounter.pid > 0)
-		(void)svc_mounter_end(&p->mounter, true);
+		rc = svc_mounter_end(m, &p->mounter, true);
 	if (!m->mounted && !may_be_mounted)
 		return;
-	rc = svc_unmount(m);
+	if (rc != -EBUSY)
+		rc = svc_unmount(m);
 	/* A mounter that was killed may have mounted a moment before, and most likely has not. */
 	if (rc && (m->mounted || rc != -ENOENT))
 		(void)fusesvc_error_set(&m->error, SVC_STEP_MOUNT, SVC_E_UNDO, -rc, NULL);

@@ -42,6 +42,7 @@ struct svc_mount {
 	char *source;		      /* what is mounted; NULL if the caller has none */
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool fuseblk;
+	dev_t source_dev;	 /* of a source that is mounted as fuseblk */
 	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */
 	int proc_fd;		 /* our own /proc, wherever we go with mount -N */
 	sigset_t ending_signals; /* blocked from the mount on until utab is written */
@@ -91,9 +92,14 @@ struct svc_mounter {
 };
 int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
 		      int target_fd, struct svc_mounter *mounter) _must_check_ _nonnull_all_;
-int svc_mounter_end(struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
+/* -EOWNERDEAD: it died without a word. -EBUSY: nothing ends it. */
+int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter,
+		    bool kill_it) _nonnull_all_;
 int svc_unmount(struct svc_mount *m) /* -ENOENT: there is nothing of ours */
 	_must_check_ _nonnull_all_;
+
+/* fusectl.c: @dev is the block device of a fuseblk mount */
+int svc_abort_connection(dev_t dev) _must_check_;
 
 /* utab.c */
 int svc_utab_add(struct svc_mount *m) _must_check_ _nonnull_all_;

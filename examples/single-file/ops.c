@@ -311,6 +311,18 @@ static void op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_f
 	(void)fuse_reply_err(req, rc < 0 ? errno : 0);
 }
 
+/* A device with unwritten data that somebody else has open too: it must be written first. */
+static int allocate(const struct single_file *f, int mode, off_t offset, off_t length)
+{
+	for (int attempts = 0; attempts < 3; attempts++) {
+		if (fallocate(f->fd, mode, offset, length) == 0)
+			return 0;
+		if (errno != EBUSY || !f->is_bdev || fdatasync(f->fd) < 0)
+			return errno;
+	}
+	return EOPNOTSUPP; /* whoever asked writes zeros then */
+}
+
 static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t length,
 			 struct fuse_file_info *fi)
 {
@@ -320,8 +332,8 @@ static void op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset,
 
 	if (!rc && within_limit(f, (uint64_t)length, offset) != (uint64_t)length)
 		rc = ENOSPC;
-	if (!rc && fallocate(f->fd, mode, offset, length) < 0)
-		rc = errno;
+	if (!rc)
+		rc = allocate(f, mode, offset, length);
 	(void)fuse_reply_err(req, rc);
 }
 

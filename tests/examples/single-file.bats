@@ -212,6 +212,20 @@ make_disk() {
   assert_equal "$(open_exclusively "$loop")" open
 }
 
+@test "single-file: a device is discarded from though it has unwritten data" {
+  require loop
+  make_image
+  use_loop "$img"
+  mount_file "$loop"
+  file=$mnt/${loop#/dev/}
+  head -c 300000 /dev/urandom >"$BATS_TEST_TMPDIR/pattern"
+  poke "$file" 100000 300000 "$BATS_TEST_TMPDIR/pattern"
+  fallocate --punch-hole --offset 131072 --length 65536 "$file"
+  cmp -n 65536 -i 131072:0 "$file" /dev/zero
+  cmp -n 1000 -i 100000:0 "$file" "$BATS_TEST_TMPDIR/pattern"
+  unmount
+}
+
 @test "single-file: -o ro, and what cannot be written to, is mounted read-only" {
   require loop
   make_image

@@ -644,6 +644,33 @@ mount.fuse.svc: $mnt: peer: 12 files"
   kill -KILL "$(our_processes | cut -d ' ' -f 1)" # it does not look at its socket
 }
 
+@test "a fuseblk mount that fails after INIT, and a server that does not answer to its end" {
+  require loop sync-init
+  use_loop "$img"
+  # shellcheck disable=SC2016 # the scripted server has variables of its own
+  obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' get-init \
+    'sleep 1' 'answer-init 0' 'sleep 600'
+  start_mount "$loop" "$mnt" -t fuse.svc.peer -o svc-timeout=3
+  assert_log 'get-init: OK'
+  rmdir "$mnt"
+  finish_mount
+  mkdir "$mnt"
+  assert_mount_fails 32
+  [[ $stderr != *'could not be undone'* ]]
+  kill -KILL "$(our_processes | cut -d ' ' -f 1)" # the server; there is nobody else
+}
+
+@test "a goodbye that comes with the end of the mount" {
+  require sync-init
+  local i
+  for i in {1..10}; do
+    # shellcheck disable=SC2016 # the scripted server has variables of its own
+    obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' init 'bye 1'
+    mount_as_peer
+    assert_mount_fails 32 'gave up'
+  done
+}
+
 @test "an ignored signal is ignored" {
   obey_and_mount 'sleep 1'
   (
