@@ -662,8 +662,7 @@ mount.fuse.svc: $mnt: peer: 12 files"
 
 @test "a goodbye that comes with the end of the mount" {
   require sync-init
-  local i
-  for i in {1..10}; do
+  for _ in {1..10}; do
     # shellcheck disable=SC2016 # the scripted server has variables of its own
     obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' init 'bye 1'
     mount_as_peer
