@@ -115,7 +115,7 @@ int fusesvc_server_take_fuse_fd(struct fusesvc_server *s) FUSESVC_MUST_CHECK FUS
  *
  * Several requests may be on their way at once; the answers come in their order.
  *
- * Returns: 0 or a negative errno value.
+ * Returns: 0, -EINVAL after fusesvc_server_finish_opens(), or another negative errno value.
  *
  * Since: 0.1
  */

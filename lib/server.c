@@ -260,8 +260,12 @@ int fusesvc_server_request_file(struct fusesvc_server *s, const struct fusesvc_o
 			  .block_size = req->bdev ? req->block_size : 0 },
 		.string = req->path,
 	};
-	int rc = channel_send(&s->ch, &p, -1);
+	int rc;
 
+	if (s->ch.fd >= 0 && !s->ch.takes_fds) /* nothing could come */
+		return fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_SYSTEM, EINVAL,
+					 req->path);
+	rc = channel_send(&s->ch, &p, -1);
 	return rc ? channel_failed(s, FUSESVC_STEP_OPEN, rc, req->path) : 0;
 }
 

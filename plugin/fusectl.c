@@ -1,17 +1,60 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hanging up on a server by fusectl, the file system with a folder for each FUSE connection.
+ * Connections to servers: which is ours, and hanging up on it by fusectl, the file system with a
+ * folder for each FUSE connection.
  *
- * The last resort: a fuseblk mount that fails after FUSE_INIT makes the kernel wait for the answer
- * to FUSE_DESTROY, where not even SIGKILL ends a wait. Must be used for no connection but one that
- * is ours for sure.
+ * Hanging up is the last resort: a fuseblk mount that fails after FUSE_INIT makes the kernel wait
+ * for the answer to FUSE_DESTROY, where not even SIGKILL ends a wait. Must be done to no connection
+ * but ours: a device that is mounted already leads to the connection of that mount.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 #include "svc.h"
+
+#ifndef FUSE_DEV_IOC_CLONE
+#define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
+#endif
+#ifndef FUSE_DEV_IOC_SYNC_INIT
+#define FUSE_DEV_IOC_SYNC_INIT _IO(229, 3)
+#endif
+
+/*
+ * Asking a /dev/fuse that waits for its mount would wait with it. Kernels where one can do so show
+ * the connection in its fdinfo.
+ */
+static bool is_shown_in_fdinfo(const struct svc_mount *m, int fuse_fd)
+{
+	char path[32], text[1024];
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", fuse_fd);
+	fd = openat(m->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return strstr(text, "\nfuse_connection:") != NULL;
+}
+
+bool svc_has_connection(const struct svc_mount *m, int fuse_fd)
+{
+	_cleanup_fd_ int other = -1;
+	uint32_t fd = (uint32_t)fuse_fd;
+
+	if (is_shown_in_fdinfo(m, fuse_fd))
+		return true;
+	other = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (other < 0 || ioctl(other, FUSE_DEV_IOC_SYNC_INIT) == 0)
+		return false;
+	/* Elsewhere: only what a mount was made of can be cloned. */
+	return ioctl(other, FUSE_DEV_IOC_CLONE, &fd) == 0;
+}
 
 /* A mount of fusectl that nobody else sees. */
 static int open_fusectl(int *fd)

@@ -144,6 +144,21 @@ static int call_libmount(const struct svc_mount *m, const char *target, const ch
 	return rc > 0 ? -rc : rc;
 }
 
+/*
+ * A device that is mounted as fuseblk already gives another mount of the same, without a word to
+ * our server: that is not what was asked for, and goes away without harm to the first.
+ */
+static int refuse_second_mount(const struct svc_mount *m)
+{
+	_cleanup_fd_ int fd = open(m->true_target, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	char path[64];
+
+	if (fd >= 0 && svc_target_is_mount_of(m, fd, m->source_dev) &&
+	    path_to_fd(m, fd, path, sizeof(path)) == 0)
+		(void)umount2(path, MNT_DETACH);
+	return -EBUSY;
+}
+
 static int mount_now(struct svc_mount *m, const struct svc_request *req, int fuse_fd, int target_fd)
 {
 	_cleanup_free_ char *optstr = NULL;
@@ -158,7 +173,9 @@ static int mount_now(struct svc_mount *m, const struct svc_request *req, int fus
 		rc = build_options(m, req, fuse_fd, fmt, &optstr);
 	if (!rc)
 		rc = name_target(m, target_fd, fmt, target, sizeof(target));
-	return rc ? rc : call_libmount(m, target, optstr);
+	if (!rc)
+		rc = call_libmount(m, target, optstr);
+	return !rc && m->fuseblk && !svc_has_connection(m, fuse_fd) ? refuse_second_mount(m) : rc;
 }
 
 int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
@@ -181,6 +198,7 @@ int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fu
 	if (mounter->pid > 0) {
 		(void)close(pipe_fds[1]);
 		mounter->fd = pipe_fds[0];
+		mounter->fuse_fd = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
 		return 0;
 	}
 	/* The signals that end the parent stay blocked: it is the parent who ends us. */
@@ -199,19 +217,17 @@ static bool has_ended(const struct svc_mounter *mounter)
 	return poll(&pfd, 1, END_MS) > 0;
 }
 
-/*
- * A killed mounter may still wait for a server, in the end of a fuseblk mount that failed. That
- * connection is ours: the device is claimed for it, or the mount had failed at once.
- */
+/* A killed mounter may still wait for a server, in the end of a fuseblk mount that failed. */
 static bool kill_mounter(const struct svc_mount *m, const struct svc_mounter *mounter)
 {
 	(void)kill(mounter->pid, SIGKILL);
 	if (has_ended(mounter))
 		return true;
-	return m->fuseblk && svc_abort_connection(m->source_dev) == 0 && has_ended(mounter);
+	return m->fuseblk && svc_has_connection(m, mounter->fuse_fd) &&
+	       svc_abort_connection(m->source_dev) == 0 && has_ended(mounter);
 }
 
-int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
+int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
 {
 	int32_t answer = -EOWNERDEAD;
 	ssize_t n;
@@ -229,7 +245,9 @@ int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter, bool
 		while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	m->has_connection = answer == 0 || svc_has_connection(m, mounter->fuse_fd);
 	close_fd_keep_errno(steal_fd(&mounter->fd));
+	close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
 	mounter->pid = 0;
 	return answer;
 }
@@ -243,7 +261,9 @@ static int unmount_root(const struct svc_mount *m, int fd)
 	char path[64];
 	int rc = path_to_fd(m, fd, path, sizeof(path));
 
-	return rc ? rc : umount2(path, MNT_FORCE | MNT_DETACH) < 0 ? -errno : 0;
+	int flags = MNT_DETACH | (m->has_connection ? MNT_FORCE : 0);
+
+	return rc ? rc : umount2(path, flags) < 0 ? -errno : 0;
 }
 
 int svc_unmount(struct svc_mount *m)

@@ -16,9 +16,9 @@
  *    Nothing that the child sends can clear a flag.
  * 4. A block size is set on a block device that is the source, and only for root.
  * 5. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
- *    Only a mount of this service, by this user, at that place, is ever unmounted. A mounter
- *    that survives SIGKILL has a fuseblk connection, for a device that it alone has claimed:
- *    that one is aborted, by its number.
+ *    Only a mount of this service, by this user, at that place, is ever unmounted, and only a
+ *    connection that was made of our /dev/fuse is hung up on: a device that is mounted already
+ *    leads to another's.
  * 6. The child's words and errors are data: they are cleaned when printed, and never decide
  *    anything but the text and the exit code.
  */
@@ -331,7 +331,7 @@ static int run_with_signals(struct parent *p)
 
 int svc_parent_run(struct svc_mount *m)
 {
-	struct parent p = { .m = m, .sock = -1, .mounter = { .fd = -1 } };
+	struct parent p = { .m = m, .sock = -1, .mounter = { .fd = -1, .fuse_fd = -1 } };
 	int rc;
 
 	p.signal_fd = signalfd(-1, &m->ending_signals, SFD_CLOEXEC);

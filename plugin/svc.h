@@ -43,6 +43,7 @@ struct svc_mount {
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool fuseblk;
 	dev_t source_dev;	 /* of a source that is mounted as fuseblk */
+	bool has_connection;	 /* what was mounted was made of our /dev/fuse */
 	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */
 	int proc_fd;		 /* our own /proc, wherever we go with mount -N */
 	sigset_t ending_signals; /* blocked from the mount on until utab is written */
@@ -74,6 +75,8 @@ int svc_target_check_fd(int fd, mode_t *fmt) _must_check_ _nonnull_all_;
 int svc_target_check_not_mounted(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 int svc_target_check_same(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 int svc_target_locate(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
+/* Is it the root of a mount of that device, on another mount than the one we mount on? */
+bool svc_target_is_mount_of(const struct svc_mount *m, int fd, dev_t dev) _nonnull_all_;
 bool svc_target_has_our_mount(struct svc_mount *m, int fd) _nonnull_all_;
 
 /* privs.c */
@@ -89,16 +92,18 @@ int svc_parent_run(struct svc_mount *m) _must_check_ _nonnull_all_;
 struct svc_mounter {
 	pid_t pid;
 	int fd; /* readable when the mount has ended */
+	int fuse_fd;
 };
 int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
 		      int target_fd, struct svc_mounter *mounter) _must_check_ _nonnull_all_;
 /* -EOWNERDEAD: it died without a word. -EBUSY: nothing ends it. */
-int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter,
-		    bool kill_it) _nonnull_all_;
-int svc_unmount(struct svc_mount *m) /* -ENOENT: there is nothing of ours */
-	_must_check_ _nonnull_all_;
+int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
+/* -ENOENT: there is nothing of ours. Only a connection that is ours is hung up on. */
+int svc_unmount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
-/* fusectl.c: @dev is the block device of a fuseblk mount */
+/* fusectl.c: was a mount made of that /dev/fuse? */
+bool svc_has_connection(const struct svc_mount *m, int fuse_fd) _must_check_ _nonnull_all_;
+/* Ends the connection of the fuseblk mount of that device. */
 int svc_abort_connection(dev_t dev) _must_check_;
 
 /* utab.c */

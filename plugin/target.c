@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "svc.h"
 
@@ -175,6 +176,15 @@ int svc_target_check_not_mounted(struct svc_mount *m, int fd)
 		return fusesvc_error_set(&m->error, SVC_STEP_TARGET, SVC_E_BUSY, EBUSY,
 					 m->source ? m->source : m->name);
 	return 0;
+}
+
+bool svc_target_is_mount_of(const struct svc_mount *m, int fd, dev_t dev)
+{
+	struct statx stx;
+
+	return cached_statx(fd, &stx) == 0 && stx.stx_mnt_id != m->target_mnt_id &&
+	       (stx.stx_attributes & STATX_ATTR_MOUNT_ROOT) &&
+	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == dev;
 }
 
 bool svc_target_has_our_mount(struct svc_mount *m, int fd)

@@ -46,18 +46,16 @@ static const struct fuse_opt option_specs[] = {
 	FUSE_OPT_END,
 };
 
+/* Only to libfuse's log: whoever mounts is told of the last error by the goodbye. */
 int complain(const struct single_file *f, int rc, const char *fmt, ...)
 {
-	struct fusesvc_server *server = fusesvc_fuse3_server(f->service);
 	char text[FUSESVC_MESSAGE_SIZE];
 	va_list ap;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fuse_log(FUSE_LOG_ERR, PROGRAM ": %s\n", text);
-	if (server)
-		(void)fusesvc_server_message(server, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS, text);
+	fuse_log(FUSE_LOG_ERR, "%s%s\n", f->service ? "" : PROGRAM ": ", text);
 	return rc;
 }
 

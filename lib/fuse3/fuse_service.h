@@ -23,10 +23,9 @@
  *
  * With the high-level API, fuse_service_main() does what is between the files and the last line.
  *
- * Beyond what libfuse does: when mount(8) returns, the file system has answered FUSE_INIT. And
- * while nothing was said about a failure, the last error that went to fuse_log() is told to
- * whoever called mount(8), if the helper is one of this project. The functions say themselves, by
- * fuse_log(), what failed. For messages of your own, and for who the caller is, see
+ * Beyond what libfuse does: when mount(8) returns, the file system has answered FUSE_INIT. And a
+ * goodbye after a failure tells the last error that went to fuse_log() to whoever called mount(8),
+ * if the helper is one of this project. The functions say themselves, by fuse_log(), what failed. For messages of your own, and for who the caller is, see
  * fusesvc-fuse3.h.
  *
  * No symbol of libfuse is taken: with the names below the functions of libfusesvc-fuse3 are meant,
@@ -230,7 +229,8 @@ int fuse_service_receive_file(const struct fuse_service *sf, const char *path, i
  * fuse_service_finish_file_requests() - no more files are wanted
  * @sf: the service
  *
- * From now on descriptors that the helper sends are dropped, by the kernel where it can.
+ * To be called once each request was answered: the helper can send no descriptor any more, so a
+ * later request is refused with -EINVAL, and one that waits for its answer fails the mount.
  *
  * Returns: 0.
  *
@@ -241,7 +241,8 @@ int fuse_service_finish_file_requests(const struct fuse_service *sf);
 /**
  * fuse_service_expect_mount_format() - on what the file system can be mounted
  * @sf:           the service
- * @expected_fmt: S_IFDIR, S_IFREG, or 0 for both
+ * @expected_fmt: S_IFDIR, S_IFREG, or 0 for both: then the root must be of the format that the
+ *                mount point has, or every access to it fails with EIO
  *
  * For fuse_service_main(), and for fuse_service_session_mount() if that is called with 0.
  *

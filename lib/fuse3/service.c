@@ -137,9 +137,14 @@ char *fusesvc_fuse_service_cmdline(int argc, const char *const *argv, struct fus
 static int request(const struct fuse_service *sf, const struct fusesvc_open_request *req,
 		   unsigned int request_flags)
 {
+	int rc;
+
 	if (!sf || (request_flags & ~FUSE_SERVICE_REQUEST_FILE_QUIET))
 		return -EINVAL;
-	return fusesvc_server_request_file(sf->server, req);
+	rc = fusesvc_server_request_file(sf->server, req);
+	if (rc)
+		log_error(fusesvc_server_error(sf->server));
+	return rc;
 }
 
 int fuse_service_request_file(const struct fuse_service *sf, const char *path, int open_flags,

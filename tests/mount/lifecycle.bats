@@ -660,6 +660,34 @@ mount.fuse.svc: $mnt: peer: 12 files"
   kill -KILL "$(our_processes | cut -d ' ' -f 1)" # the server; there is nobody else
 }
 
+@test "a device that is mounted already: refused, and the first mount lives on" {
+  require loop
+  local option
+  start_peer other
+  use_loop "$img"
+  obey_and_mount
+  run_mount "$loop" "$mnt" -t fuse.svc.peer
+  assert_mount_works
+  mkdir "$mnt.2"
+  for option in fuse.svc.peer fuse.svc.other; do
+    run_mount "$loop" "$mnt.2" -t "$option"
+    assert_status 32
+    [[ $stderr == *'Device or resource busy'* ]]
+    refute_mounted "$mnt.2"
+    stat --file-system "$mnt" >/dev/null # asks the server
+    assert_equal "$(ls -A "$mnt")" ''
+  done
+  unmount
+  # And at the same time: one of them wins.
+  for option in 1 2 3; do
+    run_mount "$loop" "$mnt" -t fuse.svc.peer &
+    run_mount "$loop" "$mnt.2" -t fuse.svc.other &
+    wait %+ %- || true
+    assert_equal "$(our_mounts | wc -l)" 1
+    umount "$mnt" 2>/dev/null || umount "$mnt.2"
+  done
+}
+
 @test "a goodbye that comes with the end of the mount" {
   require sync-init
   for _ in {1..10}; do

@@ -47,7 +47,7 @@ int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fu
 	return 0;
 }
 
-int svc_mounter_end(const struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
+int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
 {
 	(void)close(mounter->fd);
 	*mounter = (struct svc_mounter){ .fd = -1 };

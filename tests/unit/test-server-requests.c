@@ -285,18 +285,22 @@ static void open_not_answered(void **state)
 
 static void no_files_after_finish(void **state)
 {
+	static const struct fusesvc_open_request img = { .path = "/img" };
 	struct helper h;
 	int fd, value = 0, null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	socklen_t len = sizeof(value);
 
 	helper_begin(&h, 0);
+	assert_int_equal(fusesvc_server_request_file(h.s, &img), 0);
 	fusesvc_server_finish_opens(h.s);
 	if (getsockopt(3, SOL_SOCKET, SO_PASSRIGHTS, &value, &len) == 0)
 		assert_int_equal(value, 0);
 	let_fds_through(3); /* as an older kernel does */
 	helper_file(&h, "/img", 0, null);
-	assert_int_equal(open_img(&h, &fd), -EBADMSG);
+	assert_int_equal(fusesvc_server_receive_file(h.s, "/img", &fd), -EBADMSG);
 	assert_int_equal(fd, -1);
+	assert_int_equal(fusesvc_server_request_file(h.s, &img), -EINVAL);
+	assert_int_equal(open_img(&h, &fd), -EINVAL);
 	helper_end(&h);
 	(void)close(null);
 }
