@@ -25,8 +25,8 @@
  *
  * Beyond what libfuse does: when mount(8) returns, the file system has answered FUSE_INIT. And a
  * goodbye after a failure tells the last error that went to fuse_log() to whoever called mount(8),
- * if the helper is one of this project. The functions say themselves, by fuse_log(), what failed. For messages of your own, and for who the caller is, see
- * fusesvc-fuse3.h.
+ * if the helper is one of this project. The functions say themselves, by fuse_log(), what failed.
+ * For messages of your own, and for who the caller is, see fusesvc-fuse3.h.
  *
  * No symbol of libfuse is taken: with the names below the functions of libfusesvc-fuse3 are meant,
  * also where libfuse has its own. Define FUSE_USE_VERSION, 312 or higher, before the first header
