@@ -161,15 +161,11 @@ static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool
 			if (excode >= 0)
 				return excode;
 			break;
-		case 'o':
-			if (!svc_is_option_list(optarg)) {
-				*bad_list = optarg; /* libmount would use a part of it */
-				break;
-			}
-			/* fallthrough */
 		default:
 			*verbose |= c == 'v';
-			if (mnt_context_helper_setopt(cxt, c, optarg) != 0) {
+			if (c == 'o' && !svc_is_option_list(optarg))
+				*bad_list = optarg; /* libmount would use a part of it */
+			else if (mnt_context_helper_setopt(cxt, c, optarg) != 0) {
 				(void)snprintf(what, sizeof(what), "cannot use option -%c", c);
 				return bad_usage(what);
 			}

@@ -139,7 +139,8 @@ static int read_arguments(struct fuse_service *service, struct fuse_args *args,
 	rc = fuse_service_accepted(service) ? fuse_service_parse_cmdline_opts(args, opts)
 					    : fuse_parse_cmdline(args, opts);
 	if (rc == 0 && !opts->mountpoint && !opts->show_help && !opts->show_version) {
-		fuse_log(FUSE_LOG_ERR, "a source, like \"none\", and a mount point are needed\n");
+		fuse_log(FUSE_LOG_ERR, "%sa source, like \"none\", and a mount point are needed\n",
+			 service ? "" : PROGRAM ": ");
 		return -1;
 	}
 	return rc;
@@ -182,7 +183,7 @@ static int mount_ordinary(struct fuse *fuse, const struct fuse_cmdline_opts *opt
 	struct stat st;
 
 	if (stat(opts->mountpoint, &st) < 0) {
-		fuse_log(FUSE_LOG_ERR, "%s: %s\n", opts->mountpoint, strerror(errno));
+		fuse_log(FUSE_LOG_ERR, PROGRAM ": %s: %s\n", opts->mountpoint, strerror(errno));
 		return -1;
 	}
 	fs.is_file = !S_ISDIR(st.st_mode);
