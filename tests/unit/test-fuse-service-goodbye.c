@@ -172,6 +172,14 @@ static void a_text_in_pieces(void **state)
 	assert_string_equal(service_said(&s),
 			    "message 3 ffffffff unknown option(s): `-o x\033';bye 1;end");
 	service_end(&s);
+	log_clear();
+
+	service_begin(&s, 1, -1);
+	fuse_log(FUSE_LOG_ERR, "no newline");
+	assert_int_equal(fuse_service_send_goodbye(s.sf, 1), 0);
+	assert_string_equal(service_said(&s), "message 3 ffffffff no newline;bye 1;end");
+	assert_string_equal(log_text(), "no newline\n");
+	service_end(&s);
 }
 
 /* A file that need not be there was refused, then the server fails for a reason of its own. */
