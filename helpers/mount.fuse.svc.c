@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +18,18 @@
 #include "safe-start.h"
 
 #define PROGRAM "mount.fuse.svc"
+
+#define LINE_SIZE   4096 /* what a pipe with room takes at once */
+#define PATIENCE_MS 1000
+
+/* What the command line says. */
+struct invocation {
+	struct caller caller;
+	struct libmnt_context *cxt;
+	const char *bad_list;
+	size_t options_len;
+	bool verbose;
+};
 
 static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -54,10 +68,38 @@ static int usage(void)
 	return MNT_EX_SUCCESS;
 }
 
+/*
+ * A reader who does not read must not keep us from ending: then a line is lost. He is waited for
+ * once, as a server may have many a warning to tell.
+ */
+__attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...)
+{
+	static int patience = PATIENCE_MS;
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+	char line[LINE_SIZE];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	if (len <= 0)
+		return;
+	if ((size_t)len >= sizeof(line)) {
+		len = sizeof(line) - 1;
+		line[len - 1] = '\n';
+	}
+	if (poll(&pfd, 1, patience) == 0) {
+		patience = 0;
+		return;
+	}
+	while (write(fd, line, (size_t)len) < 0 && errno == EINTR)
+		;
+}
+
 static int bad_usage(const char *what)
 {
-	(void)fprintf(stderr, PROGRAM ": %s\nTry '" PROGRAM " --help' for more information.\n",
-		      what);
+	say(STDERR_FILENO, PROGRAM ": %s\nTry '" PROGRAM " --help' for more information.\n", what);
 	return MNT_EX_USAGE;
 }
 
@@ -70,17 +112,15 @@ static void print_message(const char *target, const char *service, int level, co
 {
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
-	(void)fprintf(stderr, PROGRAM ": %s: %s: %s%s\n",
-		      fusesvc_escape(target, clean, sizeof(clean)), service, level_prefix(level),
-		      text);
+	say(STDERR_FILENO, PROGRAM ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
+	    service, level_prefix(level), text);
 }
 
-static void print_result(FILE *out, const char *target, const char *text)
+static void print_result(int fd, const char *target, const char *text)
 {
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
-	(void)fprintf(out, PROGRAM ": %s: %s\n", fusesvc_escape(target, clean, sizeof(clean)),
-		      text);
+	say(fd, PROGRAM ": %s: %s\n", fusesvc_escape(target, clean, sizeof(clean)), text);
 }
 
 static int malformed_options(const char *target, const char *list)
@@ -89,20 +129,28 @@ static int malformed_options(const char *target, const char *list)
 
 	(void)snprintf(text, sizeof(text), "malformed options \"%s\"",
 		       fusesvc_escape(list, clean, sizeof(clean)));
-	print_result(stderr, target, text);
+	print_result(STDERR_FILENO, target, text);
 	return MNT_EX_USAGE;
 }
 
-static int mount_it(struct libmnt_context *cxt, bool verbose)
+static int mount_it(const struct invocation *inv)
 {
-	const struct svc_host host = { .message = print_message, .verbose = verbose };
+	const struct svc_host host = {
+		.uid = inv->caller.uid,
+		.gid = inv->caller.gid,
+		.message = print_message,
+		.verbose = inv->verbose,
+	};
+	struct libmnt_context *cxt = inv->cxt;
 	const struct svc_module *module = &fuse_svc_module;
 	struct svc_mount *m = NULL;
 	char text[4096];
 	int rc, excode;
 
-	if (module->init(&m, cxt, &host)) {
-		print_result(stderr, mnt_context_get_target(cxt), "out of memory");
+	rc = module->init(&m, cxt, &host);
+	if (rc) {
+		print_result(STDERR_FILENO, mnt_context_get_target(cxt), strerror(-rc));
+		module->deinit(m);
 		return MNT_EX_SYSERR;
 	}
 	rc = module->run(m, SVC_STAGE_PREP);
@@ -112,105 +160,165 @@ static int mount_it(struct libmnt_context *cxt, bool verbose)
 		rc = module->run(m, SVC_STAGE_POST);
 	excode = module->get_excode(m, text, sizeof(text));
 	if (*text)
-		print_result(excode ? stderr : stdout, mnt_context_get_target(cxt), text);
+		print_result(excode ? STDERR_FILENO : STDOUT_FILENO, mnt_context_get_target(cxt),
+			     text);
 	else if (rc && !excode)
 		excode = MNT_EX_SOFTWARE;
 	module->deinit(m);
 	return excode;
 }
 
-/* A namespace is named by a process or by a file, as mount(8) takes it. */
-static int set_namespace(struct libmnt_context *cxt, char *ns)
+/* A namespace is named by a process or by a file, as mount(8) takes it. Only root's is opened. */
+static int set_namespace(const struct invocation *inv, char *ns)
 {
-	char path[64], what[FUSESVC_SUBJECT_SIZE + 64], clean[FUSESVC_SUBJECT_SIZE];
+	char path[64], clean[FUSESVC_SUBJECT_SIZE];
 	size_t digits = strspn(ns, "0123456789");
 	int rc;
 
+	if (inv->caller.uid != 0)
+		return bad_usage("-N: only root may do that");
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
-	rc = mnt_context_helper_setopt(cxt, 'N', digits && !ns[digits] ? path : ns);
+	rc = mnt_context_helper_setopt(inv->cxt, 'N', digits && !ns[digits] ? path : ns);
 	if (rc == 0)
 		return -1;
-	(void)snprintf(what, sizeof(what), "cannot use the namespace \"%s\": %s",
-		       fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
+	say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
+	    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
+	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE ? MNT_EX_SYSERR : MNT_EX_USAGE;
+}
+
+static int system_error(int rc)
+{
+	say(STDERR_FILENO, PROGRAM ": %s\n", strerror(-rc));
+	return MNT_EX_SYSERR;
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int add_option(struct invocation *inv, int c, char *arg)
+{
+	char what[64];
+
+	errno = 0; /* what it returns does not tell */
+	if (mnt_context_helper_setopt(inv->cxt, c, arg) == 0)
+		return -1;
+	if (errno == ENOMEM)
+		return system_error(-ENOMEM);
+	(void)snprintf(what, sizeof(what), "cannot use option -%c", c);
 	return bad_usage(what);
 }
 
-/* Returns -1 to go on, or the exit code. A list of options that is none is left to the caller. */
-static int parse_options(struct libmnt_context *cxt, int argc, char **argv, bool *verbose,
-			 const char **bad_list)
+/* Returns -1 to go on, or the exit code. A list that is none is told when the target is known. */
+static int add_options(struct invocation *inv, char *list)
+{
+	inv->options_len += strlen(list) + 1;
+	if (inv->options_len > SVC_OPTIONS_MAX)
+		return bad_usage("the options are too long");
+	if (!svc_is_option_list(list)) {
+		inv->bad_list = list; /* libmount would use a part of it */
+		return -1;
+	}
+	return add_option(inv, 'o', list);
+}
+
+/*
+ * Of options in one word getopt tells the letter alone. A long option is a word of its own, the one
+ * before the next.
+ */
+static int unknown_option(const char *last_word)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+	char what[FUSESVC_SUBJECT_SIZE + 64], clean[FUSESVC_SUBJECT_SIZE];
+	const char *option = optopt && strncmp(last_word, "--", 2) != 0 ? letter : last_word;
+
+	(void)snprintf(what, sizeof(what), "unknown option \"%s\"",
+		       fusesvc_escape(option, clean, sizeof(clean)));
+	return bad_usage(what);
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse_option(struct invocation *inv, int c, const char *arg)
 {
 	char what[64];
+
+	switch (c) {
+	case 'h':
+		return usage();
+	case 'V':
+		puts(PROGRAM " from " PACKAGE_STRING);
+		return MNT_EX_SUCCESS;
+	case ':':
+		(void)snprintf(what, sizeof(what), "option -%c needs an argument", optopt);
+		return bad_usage(what);
+	case '?':
+		return unknown_option(arg);
+	case 'N':
+		return set_namespace(inv, optarg);
+	case 'o':
+		return add_options(inv, optarg);
+	default:
+		inv->verbose |= c == 'v';
+		return add_option(inv, c, optarg);
+	}
+}
+
+/* A source or target that looks like --help is none: nothing would be mounted, and nobody told. */
+static int parse_options(struct invocation *inv, int argc, char **argv)
+{
 	int c, excode;
 
-	while ((c = getopt_long(argc, argv, ":fnrsvwN:o:t:hV", long_options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			return usage();
-		case 'V':
-			puts(PROGRAM " from " PACKAGE_STRING);
-			return MNT_EX_SUCCESS;
-		case ':':
-			(void)snprintf(what, sizeof(what), "option -%c needs an argument", optopt);
-			return bad_usage(what);
-		case '?':
-			(void)snprintf(what, sizeof(what), "unknown option \"%.40s\"",
-				       argv[optind - 1]);
-			return bad_usage(what);
-		case 'N':
-			excode = set_namespace(cxt, optarg);
-			if (excode >= 0)
-				return excode;
-			break;
-		default:
-			*verbose |= c == 'v';
-			if (c == 'o' && !svc_is_option_list(optarg))
-				*bad_list = optarg; /* libmount would use a part of it */
-			else if (mnt_context_helper_setopt(cxt, c, optarg) != 0) {
-				(void)snprintf(what, sizeof(what), "cannot use option -%c", c);
-				return bad_usage(what);
-			}
-		}
+	while ((c = getopt_long(argc, argv, ":fnrsvwN:o:t:", long_options, NULL)) != -1) {
+		if ((c == 'h' || c == 'V') && argc != 2)
+			c = '?';
+		excode = parse_option(inv, c, argv[optind - 1]);
+		if (excode >= 0)
+			return excode;
 	}
 	return -1;
 }
 
-static int run(struct libmnt_context *cxt, int argc, char **argv)
+static int run(struct invocation *inv, int argc, char **argv)
 {
-	const char *bad_list = NULL;
-	bool verbose = false;
-	int excode;
+	int excode, rc;
 
-	if (mnt_context_init_helper(cxt, MNT_ACT_MOUNT, 0) != 0)
-		return MNT_EX_SYSERR;
-	excode = parse_options(cxt, argc, argv, &verbose, &bad_list);
+	rc = mnt_context_init_helper(inv->cxt, MNT_ACT_MOUNT, 0);
+	if (rc)
+		return system_error(rc);
+	excode = parse_options(inv, argc, argv);
 	if (excode >= 0)
 		return excode;
 	if (argc - optind != 2)
 		return bad_usage("SOURCE and TARGET are needed, and nothing else");
 	if (!*argv[optind + 1])
 		return bad_usage("TARGET is empty");
-	if (bad_list)
-		return malformed_options(argv[optind + 1], bad_list);
-	if (mnt_context_set_source(cxt, argv[optind]) != 0 ||
-	    mnt_context_set_target(cxt, argv[optind + 1]) != 0)
-		return MNT_EX_SYSERR;
-	return mount_it(cxt, verbose);
+	if (inv->bad_list)
+		return malformed_options(argv[optind + 1], inv->bad_list);
+	rc = mnt_context_set_source(inv->cxt, argv[optind]);
+	if (!rc)
+		rc = mnt_context_set_target(inv->cxt, argv[optind + 1]);
+	return rc ? system_error(rc) : mount_it(inv);
+}
+
+static int make_safe(struct caller *caller)
+{
+	int rc = safe_start(caller);
+
+	return !rc && geteuid() == 0 ? svc_limit_capabilities(caller->uid == 0) : rc;
 }
 
 int main(int argc, char **argv)
 {
-	struct libmnt_context *cxt;
+	struct invocation inv = { 0 };
 	int excode;
 
-	if (argc < 1 || safe_start() != 0 || (geteuid() == 0 && svc_limit_capabilities() != 0)) {
-		(void)fputs(PROGRAM ": cannot make this process safe\n", stderr);
+	if (argc < 1 || make_safe(&inv.caller) != 0) {
+		say(STDERR_FILENO, PROGRAM ": cannot make this process safe\n");
 		return MNT_EX_SYSERR;
 	}
 	(void)setlocale(LC_ALL, "");
-	cxt = mnt_new_context();
-	if (!cxt)
-		return MNT_EX_SYSERR;
-	excode = run(cxt, argc, argv);
-	mnt_free_context(cxt);
+	(void)mnt_init_debug(0); /* LIBMOUNT_DEBUG, of root's */
+	inv.cxt = mnt_new_context();
+	if (!inv.cxt)
+		return system_error(-ENOMEM);
+	excode = run(&inv, argc, argv);
+	mnt_free_context(inv.cxt);
 	return excode;
 }

@@ -8,11 +8,15 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 /* What a program keeps of its environment: the language of messages. */
-static const char *const kept[] = { "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TERM" };
+static const char *const kept[] = { "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES" };
 
 /* For root alone, as they steer libmount. */
 static const char *const kept_for_root[] = { "LIBMOUNT_DEBUG", "LIBMOUNT_FORCE_MOUNT2" };
@@ -30,18 +34,84 @@ static int open_standard_fds(void)
 }
 
 /*
- * Nothing that the caller had open goes on to another program. It stays open for us: with -N,
- * libmount passes the namespace as a descriptor. Kernels before 5.11 cannot; we execute nothing.
+ * A setuid program takes all ids, as whoever has its real user id could stop it while it holds a
+ * lock, or end it between a mount and its line in utab.
  */
-static void keep_fds_to_ourselves(void)
+static int become_root(void)
 {
-	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+
+	if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+		return -errno;
+	if (getresuid(&r, &e, &s) < 0 || getresgid(&rg, &eg, &sg) < 0)
+		return -errno;
+	return r || e || s || rg || eg || sg ? -EPERM : 0;
 }
 
-/* A caller's limit on the size of files must not end us between a mount and its line in utab. */
-static void survive_file_size_limit(void)
+/*
+ * Nothing that the caller had open goes on to another program. Root's stays open for us: with -N,
+ * libmount passes the namespace as a descriptor. Kernels before 5.11 cannot mark it; we execute
+ * nothing.
+ */
+static int keep_fds_to_ourselves(bool is_setuid)
 {
-	(void)signal(SIGXFSZ, SIG_IGN);
+	if (is_setuid)
+		return close_range(3, ~0U, 0) < 0 ? -errno : 0;
+	(void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	return 0;
+}
+
+/*
+ * What the caller ignores of the signals that end a program stays ignored, as nohup(1) has it.
+ * Nothing comes in between otherwise: who waits for a signal looks for it (signalfd). Job control
+ * works for root; any other caller could stop us by his terminal between a mount and the look at
+ * whether it may stay.
+ */
+static int hold_signals(bool is_setuid)
+{
+	static const int polite[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int job_control[] = { SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT };
+	static const struct itimerval never;
+	sigset_t held;
+
+	for (int sig = 1; sig < NSIG; sig++) {
+		bool is_polite = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(polite); i++)
+			is_polite |= sig == polite[i];
+		if (!is_polite)
+			(void)signal(sig, SIG_DFL); /* not all of them can be set */
+	}
+	(void)sigfillset(&held);
+	for (size_t i = 0; i < ARRAY_SIZE(job_control) && !is_setuid; i++)
+		(void)sigdelset(&held, job_control[i]);
+	if (sigprocmask(SIG_SETMASK, &held, NULL) < 0)
+		return -errno;
+	/* Timers outlive an exec. */
+	if (setitimer(ITIMER_REAL, &never, NULL) < 0 ||
+	    setitimer(ITIMER_VIRTUAL, &never, NULL) < 0 || setitimer(ITIMER_PROF, &never, NULL) < 0)
+		return -errno;
+	/* Nor must a limit on the size of files end us between a mount and its line in utab. */
+	return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -errno : 0;
+}
+
+/*
+ * The limits by which a caller could end us halfway, or have libmount lose what others have in
+ * utab: it takes a lack of memory for an option that is not there. The rest make a call fail, which
+ * is told.
+ */
+static int lift_limits(void)
+{
+	static const __rlimit_resource_t lifted[] = {
+		RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_RTTIME, RLIMIT_DATA, RLIMIT_AS, RLIMIT_STACK,
+	};
+	static const struct rlimit none = { RLIM_INFINITY, RLIM_INFINITY }, zero;
+
+	for (size_t i = 0; i < ARRAY_SIZE(lifted); i++)
+		if (setrlimit(lifted[i], &none) < 0)
+			return -errno;
+	return setrlimit(RLIMIT_CORE, &zero) < 0 ? -errno : 0;
 }
 
 static int save(const char *const *names, size_t n, char **values)
@@ -68,9 +138,9 @@ static int restore(const char *const *names, size_t n, char **values)
 	return rc;
 }
 
-static int clean_environment(void)
+static int clean_environment(bool is_root)
 {
-	size_t n_root = getuid() == 0 && geteuid() == 0 ? ARRAY_SIZE(kept_for_root) : 0;
+	size_t n_root = is_root ? ARRAY_SIZE(kept_for_root) : 0;
 	char *values[ARRAY_SIZE(kept)], *root_values[ARRAY_SIZE(kept_for_root)];
 	int rc;
 
@@ -85,14 +155,25 @@ static int clean_environment(void)
 	return rc ? rc : restore(kept_for_root, n_root, root_values);
 }
 
-int safe_start(void)
+int safe_start(struct caller *caller)
 {
+	bool is_setuid = geteuid() == 0 && getuid() != 0;
 	int rc = open_standard_fds();
 
+	caller->uid = getuid();
+	caller->gid = getgid();
+	if (!rc)
+		rc = hold_signals(is_setuid);
+	if (!rc && is_setuid)
+		rc = become_root();
+	if (!rc && is_setuid)
+		rc = lift_limits();
+	if (!rc)
+		rc = keep_fds_to_ourselves(is_setuid);
+	if (!rc && prctl(PR_SET_DUMPABLE, 0) < 0)
+		rc = -errno;
 	if (rc)
 		return rc;
-	keep_fds_to_ourselves();
-	survive_file_size_limit();
 	(void)umask(022);
-	return clean_environment();
+	return clean_environment(caller->uid == 0);
 }

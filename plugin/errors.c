@@ -43,8 +43,18 @@ static const struct {
 	{ SVC_E_OPTION_VALUE, MNT_EX_USAGE, "option \"%s\": bad or missing value" },
 	{ SVC_E_OPERATION, MNT_EX_USAGE, "%s: not supported for a contained service" },
 	{ SVC_E_ROOT_ONLY, MNT_EX_USAGE, "%s: only root may do that" },
-	{ SVC_E_NOT_ROOT, MNT_EX_USAGE, "must be root to mount" },
-	{ SVC_E_NOT_SETUID, MNT_EX_USAGE, "is setuid, but was not made to be: remove that bit" },
+	{ SVC_E_NOT_ROOT, MNT_EX_USAGE,
+	  "must be root to mount; for other users root can make this program set-user-ID, see "
+	  "mount.fuse.svc(8)" },
+	{ SVC_E_FUSE_CONF, MNT_EX_USAGE,
+	  "%s: unknown, malformed or repeated; only user_allow_other and mount_max = NUMBER may be "
+	  "there, once each; until then only root can mount" },
+	{ SVC_E_FUSE_CONF_FILE, MNT_EX_USAGE,
+	  "%s: not a small regular file that only root may write to (chmod go-w); until then only "
+	  "root can mount" },
+	{ SVC_E_FUSE_CONF_READ, MNT_EX_USAGE, "%s: %e" },
+	{ SVC_E_MOUNT_MAX, MNT_EX_USAGE,
+	  "there are too many FUSE mounts: mount_max is %s (see " SVC_FUSE_CONF ")" },
 	{ SVC_E_TYPE, MNT_EX_USAGE,
 	  "type \"%s\" is not fuse.svc, fuse.svc.NAME or fuseblk.svc.NAME" },
 	{ SVC_E_NAME, MNT_EX_USAGE, "\"%s\" cannot be the name of a service" },
@@ -52,7 +62,11 @@ static const struct {
 	{ SVC_E_NO_NAME, MNT_EX_USAGE,
 	  "which service? use -t fuse.svc.NAME or -o svc=NAME, as there is no source to look at" },
 
+	{ SVC_E_SERVICE_ACCESS, MNT_EX_USAGE,
+	  "you may not use service \"%n\" (%s: %e); root can let users do so, see "
+	  "mount.fuse.svc(8)" },
 	{ SVC_E_SOURCE, MNT_EX_FAIL, "%s: cannot open the source: %e" },
+	{ SVC_E_SOURCE_TAG, MNT_EX_USAGE, "%s: only root may name a source so; use its path" },
 	{ SVC_E_UNKNOWN_TYPE, MNT_EX_FAIL,
 	  "%s: file system type not recognized; use -t fuse.svc.NAME or -o svc=NAME" },
 	{ SVC_E_AMBIVALENT, MNT_EX_FAIL,
@@ -61,7 +75,14 @@ static const struct {
 	{ SVC_E_TARGET_FORMAT, MNT_EX_FAIL, "cannot mount on it: %e" },
 	{ SVC_E_BUSY, MNT_EX_FAIL, "%s is already mounted here" },
 	{ SVC_E_TARGET_CHANGED, MNT_EX_FAIL, "the mount point changed during the mount" },
+	{ SVC_E_TARGET_FILESYSTEM, MNT_EX_USAGE,
+	  "only root may mount over a file system of this kind (%s)" },
+	{ SVC_E_TARGET_ACCESS, MNT_EX_USAGE, "you may not write to the mount point: %e" },
+	{ SVC_E_TARGET_STICKY, MNT_EX_USAGE,
+	  "the mount point is a sticky directory of somebody else's; use a directory of your own" },
 	{ SVC_E_FUSEDEV, MNT_EX_FAIL, "cannot open /dev/fuse: %e; modprobe fuse" },
+	{ SVC_E_FUSEDEV_RIGHTS, MNT_EX_USAGE,
+	  "you may not open /dev/fuse (%e); root can let users do so: chmod 666 /dev/fuse" },
 
 	{ SVC_E_ASKED_PATH, MNT_EX_FAIL,
 	  "service \"%n\": asked for \"%s\", which was not named to it" },
@@ -79,6 +100,8 @@ static const struct {
 	  "service \"%n\": asked for a fuseblk mount, which needs root and a block device" },
 	{ SVC_E_ASKED_OPTION, MNT_EX_FAIL,
 	  "service \"%n\": asked for the mount option \"%s\", which it may not have" },
+	{ SVC_E_ASKED_ALLOW_OTHER, MNT_EX_USAGE,
+	  "allow_other: only root may do that, unless user_allow_other is in " SVC_FUSE_CONF },
 	{ SVC_E_ASKED_MS_FLAGS, MNT_EX_FAIL,
 	  "service \"%n\": asked for mount flags %s, which it may not have" },
 
@@ -89,6 +112,10 @@ static const struct {
 	{ SVC_E_CHILD, MNT_EX_SYSERR, "%s: %e" },
 	{ SVC_E_CHILD_CRASHED, MNT_EX_SOFTWARE,
 	  "the process that talks to the service crashed (%s)" },
+	{ SVC_E_CHILD_STOPPED, MNT_EX_FAIL,
+	  "the process that talks to the service was stopped for %t seconds" },
+	{ SVC_E_CHILD_STUCK, MNT_EX_FAIL,
+	  "the source or the mount point lies on a file system that does not answer" },
 	{ SVC_E_INTERRUPTED, MNT_EX_USER, "interrupted" },
 	{ SVC_E_REQUEST, MNT_EX_SOFTWARE,
 	  "malformed request of the process that talks to the service" },
@@ -145,12 +172,13 @@ static void expand(const struct svc_mount *m, const char *template, char *buf, s
 static bool is_system_error(const struct fusesvc_error *e)
 {
 	return e->code == FUSESVC_E_SYSTEM &&
-	       (e->step == SVC_STEP_PROCESS || e->step == SVC_STEP_OPTIONS);
+	       (e->step == SVC_STEP_PROCESS || e->step == SVC_STEP_OPTIONS ||
+		e->step == SVC_STEP_SOURCE);
 }
 
 int svc_error_text(const struct svc_mount *m, char *buf, size_t size)
 {
-	char words[2 * FUSESVC_MESSAGE_SIZE];
+	char words[2 * FUSESVC_MESSAGE_SIZE], text[2 * FUSESVC_SUBJECT_SIZE];
 
 	if (are_words_the_reason(m)) {
 		(void)snprintf(buf, size, "%s: %s", m->name,
@@ -160,6 +188,12 @@ int svc_error_text(const struct svc_mount *m, char *buf, size_t size)
 	if (is_system_error(&m->error)) {
 		expand(m, *m->error.subject ? "%s: %e" : "%e", buf, size);
 		return MNT_EX_SYSERR;
+	}
+	/* Without a subject, the step says what failed. */
+	if (m->error.code == FUSESVC_E_SYSTEM && !*m->error.subject) {
+		(void)snprintf(buf, size, "service \"%s\": %s", m->name,
+			       fusesvc_error_text(&m->error, text, sizeof(text)));
+		return MNT_EX_FAIL;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		if (errors[i].code == m->error.code) {

@@ -46,10 +46,13 @@ bool svc_has_connection(const struct svc_mount *m, int fuse_fd)
 {
 	_cleanup_fd_ int other = -1;
 	uint32_t fd = (uint32_t)fuse_fd;
+	char path[32];
 
 	if (is_shown_in_fdinfo(m, fuse_fd))
 		return true;
-	other = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	/* The device anew, also where the mount namespace has none. */
+	(void)snprintf(path, sizeof(path), "self/fd/%d", fuse_fd);
+	other = openat(m->proc_fd, path, O_RDWR | O_CLOEXEC);
 	if (other < 0 || ioctl(other, FUSE_DEV_IOC_SYNC_INIT) == 0)
 		return false;
 	/* Elsewhere: only what a mount was made of can be cloned. */

@@ -20,10 +20,11 @@ static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct
 		return -ENOMEM;
 	m->cxt = cxt;
 	m->host = *host;
-	m->uid = getuid();
-	m->gid = getgid();
+	m->uid = host->uid;
+	m->gid = host->gid;
+	m->target_fd = -1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return 0;
+	return m->proc_fd < 0 ? -errno : 0;
 }
 
 /*
@@ -32,17 +33,18 @@ static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct
  */
 static int block_signals(struct svc_mount *m)
 {
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
-	(void)sigemptyset(&m->ending_signals);
+	(void)sigemptyset(&m->signals);
+	(void)sigaddset(&m->signals, SIGCHLD); /* a child that is stopped */
 	for (size_t i = 0; i < ARRAY_SIZE(ending); i++) {
 		struct sigaction sa;
 
 		/* A blocked signal is queued even if it is ignored, as nohup(1) has it. */
 		if (sigaction(ending[i], NULL, &sa) == 0 && sa.sa_handler != SIG_IGN)
-			(void)sigaddset(&m->ending_signals, ending[i]);
+			(void)sigaddset(&m->signals, ending[i]);
 	}
-	if (sigprocmask(SIG_BLOCK, &m->ending_signals, &m->old_signals) < 0)
+	if (sigprocmask(SIG_BLOCK, &m->signals, &m->old_signals) < 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, errno,
 					 "sigprocmask");
 	m->signals_blocked = true;
@@ -54,18 +56,15 @@ static void unblock_signals(struct svc_mount *m)
 {
 	static const struct timespec no_wait;
 
-	while (sigtimedwait(&m->ending_signals, NULL, &no_wait) > 0)
+	while (sigtimedwait(&m->signals, NULL, &no_wait) > 0)
 		;
 	(void)sigprocmask(SIG_SETMASK, &m->old_signals, NULL);
 }
 
 static int mount_stage(struct svc_mount *m)
 {
-	int rc;
+	int rc = block_signals(m);
 
-	if (m->is_absent)
-		return 0;
-	rc = block_signals(m);
 	return rc ? rc : svc_parent_run(m);
 }
 
@@ -76,32 +75,65 @@ static int resolve_source(struct svc_mount *m)
 
 	if (!source || !*source || strcmp(source, "none") == 0)
 		return 0;
-	m->source = m->uid == 0 ? mnt_resolve_spec(source, mnt_context_get_cache(m->cxt)) : NULL;
-	if (m->source && m->uid == 0) /* the cache owns what it resolves */
-		m->source = strdup(m->source);
-	else
-		m->source = strdup(source);
+	if (m->uid == 0) { /* a user's path is for his child alone to look at */
+		const char *path = mnt_resolve_spec(source, mnt_context_get_cache(m->cxt));
+
+		if (!path && mnt_tag_is_valid(source))
+			return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_SOURCE, ENOENT,
+						 source);
+		source = path ? path : source; /* the cache owns what it resolves */
+	} else if (mnt_tag_is_valid(source)) {
+		/* LABEL= and so on: libmount would read all devices, with our rights. mount(8) has
+		 * put the path there for a user who did not call us by hand. */
+		return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_SOURCE_TAG, EPERM,
+					 source);
+	}
+	m->source = strdup(source);
 	return m->source ? 0
 			 : fusesvc_error_set(&m->error, SVC_STEP_SOURCE, FUSESVC_E_SYSTEM, ENOMEM,
 					     NULL);
 }
 
-/* As mount(8) has it: what fstab calls "nofail" and is not there is no error. */
-static bool is_absent(const struct svc_mount *m)
-{
-	return m->opts.user && m->source && *m->source == '/' &&
-	       mnt_optstr_get_option(m->opts.user, "nofail", NULL, NULL) == 0 &&
-	       access(m->source, F_OK) < 0 && errno == ENOENT;
-}
-
-static bool is_block_device(const char *path, dev_t *dev)
+/* A block device of root's becomes fuseblk. What is no file at all is the service's to understand.
+ */
+static int choose_fuseblk(struct svc_mount *m)
 {
 	struct stat st;
 
-	if (!path || stat(path, &st) < 0 || !S_ISBLK(st.st_mode))
-		return false;
-	*dev = st.st_rdev;
-	return true;
+	if (m->uid != 0 || m->opts.no_fuseblk || !m->source)
+		return 0;
+	if (stat(m->source, &st) < 0) {
+		bool is_no_file = errno == ENOENT || errno == ENOTDIR || errno == EACCES ||
+				  errno == ELOOP || errno == ENAMETOOLONG;
+
+		return is_no_file ? 0
+				  : fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_SOURCE,
+						      errno, m->source);
+	}
+	m->fuseblk = S_ISBLK(st.st_mode);
+	m->source_dev = st.st_rdev;
+	return 0;
+}
+
+/* What the administrator grants to users who are not root. */
+static int read_fuse_conf(struct svc_mount *m)
+{
+	struct svc_fuse_conf conf;
+	char where[64] = SVC_FUSE_CONF;
+	unsigned int line;
+	int rc;
+
+	rc = svc_fuse_conf_read(SVC_FUSE_CONF, &conf, &line);
+	m->may_allow_other = conf.user_allow_other;
+	m->mount_max = conf.mount_max;
+	if (rc && rc != -EINVAL)
+		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_FUSE_CONF_READ, -rc,
+					 where);
+	if (line)
+		(void)snprintf(where, sizeof(where), SVC_FUSE_CONF ": line %u", line);
+	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS,
+				      line ? SVC_E_FUSE_CONF : SVC_E_FUSE_CONF_FILE, -rc, where)
+		  : 0;
 }
 
 static int prep(struct svc_mount *m)
@@ -110,21 +142,20 @@ static int prep(struct svc_mount *m)
 
 	if (geteuid() != 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_ROOT, EPERM, NULL);
-	if (m->uid != 0)
-		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_SETUID, EPERM,
-					 NULL);
+	m->may_allow_other = m->uid == 0;
+	m->mount_max = SVC_MOUNT_MAX_NO_LIMIT;
+	if (m->uid != 0) {
+		rc = read_fuse_conf(m);
+		if (rc)
+			return rc;
+	}
 	m->target = mnt_context_get_target(m->cxt);
 	rc = svc_options_parse(m);
 	if (!rc)
 		rc = svc_service_from_type(m);
 	if (!rc)
 		rc = resolve_source(m);
-	if (!rc)
-		m->is_absent = is_absent(m);
-	if (!rc)
-		m->fuseblk = m->uid == 0 && !m->opts.no_fuseblk &&
-			     is_block_device(m->source, &m->source_dev);
-	return rc;
+	return rc ? rc : choose_fuseblk(m);
 }
 
 static int run(struct svc_mount *m, enum svc_stage stage)
@@ -157,6 +188,7 @@ static void deinit(struct svc_mount *m)
 		return;
 	if (m->signals_blocked)
 		unblock_signals(m);
+	close_fd_keep_errno(m->target_fd);
 	close_fd_keep_errno(m->proc_fd);
 	svc_options_free(&m->opts);
 	free(m->source);

@@ -28,6 +28,8 @@ struct svc_mount; /* one mount on its way through the stages */
  * to the person who mounts; it may be called in a child process. @text is clean already.
  */
 struct svc_host {
+	uid_t uid; /* the caller, whatever ids this process has */
+	gid_t gid;
 	void (*message)(const char *target, const char *service, int level, const char *text);
 	bool verbose; /* hand on information too, not only warnings */
 };
@@ -48,8 +50,13 @@ struct svc_module {
 
 extern const struct svc_module fuse_svc_module;
 
-/* Removes all capabilities but those the module needs. For a host's first statements. */
-int svc_limit_capabilities(void) _must_check_;
+/*
+ * Removes all capabilities but those the module needs for a caller who is root, or is not. For a
+ * host's first statements.
+ */
+int svc_limit_capabilities(bool for_root) _must_check_;
+
+#define SVC_OPTIONS_MAX (64 * 1024) /* bytes of all option lists; a host refuses more */
 
 /*
  * Is it a whole list of mount options? libmount drops what follows a quote without its second one

@@ -4,21 +4,24 @@
  *
  * A server can make the kernel wait for its first answer, inside mount(2), where nothing but
  * SIGKILL ends a wait, and in one case not even that (see fusectl.c). So the mount is made by a
- * process of its own, the mounter, which the parent can kill. The kernel's options are written
- * here, from numbers and from what the caller said; no text of the server's is in them.
+ * worker, the mounter, which the parent can kill. It looks at the mount point again, for it is the
+ * one with the power. The kernel's options are written here, from numbers and from what the caller
+ * said; no text of the server's is in them.
  */
 #include <fcntl.h>
-#include <poll.h>
+#include <linux/openat2.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
+#include <sys/syscall.h>
+#include <time.h>
 
 #include "svc.h"
 
-#define END_MS 2000 /* how long a mounter may take to die of SIGKILL */
+#define END_MS	      2000 /* how long a worker may take to die of SIGKILL */
+#define UNDO_MS	      10000
+#define UNMOUNT_TRIES 200
 
 static int append(char **optstr, const char *name, const char *value)
 {
@@ -103,7 +106,7 @@ static int path_to_fd(const struct svc_mount *m, int fd, char *buf, size_t size)
 	return fchdir(m->proc_fd) < 0 ? -errno : 0;
 }
 
-/* How libmount may name a pinned mount point. */
+/* How a mounting call may name a pinned mount point. */
 static int name_target(const struct svc_mount *m, int target_fd, mode_t fmt, char *buf, size_t size)
 {
 	if (fmt == S_IFDIR) {
@@ -114,6 +117,25 @@ static int name_target(const struct svc_mount *m, int target_fd, mode_t fmt, cha
 	if (setenv("LIBMOUNT_FORCE_MOUNT2", "always", 1) < 0)
 		return -errno;
 	return path_to_fd(m, target_fd, buf, size);
+}
+
+/*
+ * For a user who is not root, without libmount: by the new mount API that looks at the root of what
+ * it mounted, which nobody but this user may, and its switch for mount(2) does not work in a
+ * set-user-ID program. All options have been checked against a list.
+ */
+static int call_mount2(const struct svc_mount *m, const char *target, const char *optstr)
+{
+	_cleanup_free_ char *vfs = NULL, *data = NULL;
+	unsigned long flags = 0;
+	int rc = mnt_split_optstr(optstr, NULL, &vfs, &data, 0, 0);
+
+	if (!rc)
+		rc = mnt_optstr_get_flags(vfs ? vfs : "", &flags,
+					  mnt_get_builtin_optmap(MNT_LINUX_MAP));
+	if (rc)
+		return rc;
+	return mount(m->source ? m->source : m->name, target, "fuse", flags, data) < 0 ? -errno : 0;
 }
 
 static int call_libmount(const struct svc_mount *m, const char *target, const char *optstr)
@@ -141,115 +163,159 @@ static int call_libmount(const struct svc_mount *m, const char *target, const ch
 	if (mnt_context_syscall_called(cxt) && mnt_context_get_syscall_errno(cxt))
 		rc = -mnt_context_get_syscall_errno(cxt);
 	mnt_free_context(cxt);
-	return rc > 0 ? -rc : rc;
+	/* libmount has errors of its own, which are no errno values. */
+	return rc <= -MNT_ERR_NOFSTAB ? -EINVAL : rc > 0 ? -rc : rc;
+}
+
+/* The root of what is mounted on the pinned mount point, if the way there has no link in it. */
+static int open_mounted(const struct svc_mount *m, int target_fd, char *path, size_t size, int *fd)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+	};
+	int rc = svc_target_true_path(m, target_fd, path, size);
+
+	if (rc)
+		return rc;
+	*fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	return *fd < 0 ? -errno : 0;
 }
 
 /*
  * A device that is mounted as fuseblk already gives another mount of the same, without a word to
  * our server: that is not what was asked for, and goes away without harm to the first.
  */
-static int refuse_second_mount(const struct svc_mount *m)
+static int refuse_second_mount(const struct svc_mount *m, int target_fd)
 {
-	_cleanup_fd_ int fd = open(m->true_target, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	char path[64];
+	char target[PATH_MAX], path[64];
+	_cleanup_fd_ int fd = -1;
 
-	if (fd >= 0 && svc_target_is_mount_of(m, fd, m->source_dev) &&
-	    path_to_fd(m, fd, path, sizeof(path)) == 0)
-		(void)umount2(path, MNT_DETACH);
+	if (open_mounted(m, target_fd, target, sizeof(target), &fd) != 0 ||
+	    !svc_target_is_mount_of(m, fd, m->source_dev) ||
+	    path_to_fd(m, fd, path, sizeof(path)) < 0 || umount2(path, MNT_DETACH) < 0)
+		return -EOWNERDEAD; /* the parent tries again, and tells */
 	return -EBUSY;
 }
 
-static int mount_now(struct svc_mount *m, const struct svc_request *req, int fuse_fd, int target_fd)
+/* What a mount is asked for, by the parent to the mounter. */
+struct order {
+	const struct svc_request *req;
+	int fuse_fd, target_fd;
+};
+
+/* For root, the mount point that the caller named; for others, one where they may mount. */
+static int check_target(struct svc_mount *m, int target_fd, mode_t *fmt)
+{
+	int rc = svc_target_check_fd(target_fd, fmt);
+
+	if (rc)
+		return rc;
+	if (m->uid == 0)
+		return svc_target_check_same(m, target_fd);
+	rc = svc_rights_check_target(m, target_fd, *fmt);
+	return rc ? rc : svc_rights_check_number(m, target_fd, true);
+}
+
+static int mount_checked(struct svc_mount *m, const struct order *o, mode_t fmt)
 {
 	_cleanup_free_ char *optstr = NULL;
 	char target[64];
+	int rc;
+
+	rc = build_options(m, o->req, o->fuse_fd, fmt, &optstr);
+	if (!rc)
+		rc = name_target(m, o->target_fd, fmt, target, sizeof(target));
+	if (!rc)
+		rc = m->uid == 0 ? call_libmount(m, target, optstr)
+				 : call_mount2(m, target, optstr);
+	return !rc && m->fuseblk && !svc_has_connection(m, o->fuse_fd)
+		       ? refuse_second_mount(m, o->target_fd)
+		       : rc;
+}
+
+static int mount_now(struct svc_mount *m, const void *data, struct svc_result *result)
+{
+	const struct order *o = data;
 	mode_t fmt;
 	int rc;
 
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
-	rc = svc_target_check_fd(target_fd, &fmt);
+	rc = check_target(m, o->target_fd, &fmt);
 	if (!rc)
-		rc = build_options(m, req, fuse_fd, fmt, &optstr);
+		rc = svc_target_mnt_id(m, o->target_fd, &result->target_mnt_id);
+	m->target_mnt_id = result->target_mnt_id;
+	if (!rc) /* what has no path, or too long a one, could not be undone either */
+		rc = svc_target_true_path(m, o->target_fd, result->true_target,
+					  sizeof(result->true_target));
 	if (!rc)
-		rc = name_target(m, target_fd, fmt, target, sizeof(target));
-	if (!rc)
-		rc = call_libmount(m, target, optstr);
-	return !rc && m->fuseblk && !svc_has_connection(m, fuse_fd) ? refuse_second_mount(m) : rc;
+		rc = mount_checked(m, o, fmt);
+	if (rc)
+		return rc;
+	/* Others mounted in the meantime, perhaps. The parent takes away what is too much. */
+	if (m->uid != 0 && svc_rights_check_number(m, o->target_fd, false) != 0)
+		return -EOWNERDEAD;
+	return svc_target_true_path(m, o->target_fd, result->true_target,
+				    sizeof(result->true_target)) == 0
+		       ? 0
+		       : -EOWNERDEAD;
 }
 
 int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
 		      int target_fd, struct svc_mounter *mounter)
 {
-	pid_t parent = getpid();
-	int32_t answer;
-	int pipe_fds[2];
+	const struct order order = { req, fuse_fd, target_fd };
+	int rc;
 
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
-		return -errno;
-	mounter->pid = fork();
-	if (mounter->pid < 0) {
-		int err = errno;
-
-		(void)close(pipe_fds[0]);
-		(void)close(pipe_fds[1]);
-		return -err;
-	}
-	if (mounter->pid > 0) {
-		(void)close(pipe_fds[1]);
-		mounter->fd = pipe_fds[0];
-		mounter->fuse_fd = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
-		return 0;
-	}
-	/* The signals that end the parent stay blocked: it is the parent who ends us. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(EXIT_FAILURE);
-	answer = mount_now(m, req, fuse_fd, target_fd);
-	if (write(pipe_fds[1], &answer, sizeof(answer)) != (ssize_t)sizeof(answer))
-		_exit(EXIT_FAILURE);
-	_exit(EXIT_SUCCESS);
-}
-
-static bool has_ended(const struct svc_mounter *mounter)
-{
-	struct pollfd pfd = { .fd = mounter->fd, .events = POLLIN };
-
-	return poll(&pfd, 1, END_MS) > 0;
+	/* For the undo and what else is to be known when all has ended. */
+	mounter->fuse_fd = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
+	m->target_fd = fcntl(target_fd, F_DUPFD_CLOEXEC, 3);
+	rc = mounter->fuse_fd < 0 || m->target_fd < 0 ? -errno : 0;
+	if (!rc)
+		rc = svc_worker_start(&mounter->worker, m, mount_now, &order);
+	if (rc)
+		close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
+	return rc;
 }
 
 /* A killed mounter may still wait for a server, in the end of a fuseblk mount that failed. */
 static bool kill_mounter(const struct svc_mount *m, const struct svc_mounter *mounter)
 {
-	(void)kill(mounter->pid, SIGKILL);
-	if (has_ended(mounter))
+	(void)kill(mounter->worker.pid, SIGKILL);
+	if (svc_worker_has_ended(&mounter->worker, END_MS))
 		return true;
 	return m->fuseblk && svc_has_connection(m, mounter->fuse_fd) &&
-	       svc_abort_connection(m->source_dev) == 0 && has_ended(mounter);
+	       svc_abort_connection(m->source_dev) == 0 &&
+	       svc_worker_has_ended(&mounter->worker, END_MS);
 }
 
 int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
 {
-	int32_t answer = -EOWNERDEAD;
-	ssize_t n;
+	struct svc_result result;
+	int rc;
 
-	if (mounter->pid <= 0)
+	if (mounter->worker.pid <= 0)
 		return -ECHILD;
 	if (kill_it && !kill_mounter(m, mounter)) {
-		answer = -EBUSY;
+		svc_worker_forget(&mounter->worker);
+		rc = -EBUSY;
 	} else {
-		do
-			n = read(mounter->fd, &answer, sizeof(answer));
-		while (n < 0 && errno == EINTR);
-		if (n != (ssize_t)sizeof(answer) || answer > 0)
-			answer = -EOWNERDEAD;
-		while (waitpid(mounter->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		rc = svc_worker_end(&mounter->worker, &result);
+		if (!rc) {
+			rc = result.rc;
+			m->target_mnt_id = result.target_mnt_id;
+			if (result.error.code && !m->error.code)
+				m->error = result.error;
+		}
+		if (!rc) {
+			m->true_target = strdup(result.true_target);
+			rc = m->true_target ? 0 : -EOWNERDEAD;
+		}
 	}
-	m->has_connection = answer == 0 || svc_has_connection(m, mounter->fuse_fd);
-	close_fd_keep_errno(steal_fd(&mounter->fd));
+	m->has_connection = rc == 0 || svc_has_connection(m, mounter->fuse_fd);
 	close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
-	mounter->pid = 0;
-	return answer;
+	return rc;
 }
 
 /*
@@ -258,29 +324,73 @@ int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_
  */
 static int unmount_root(const struct svc_mount *m, int fd)
 {
+	int flags = MNT_DETACH | (m->has_connection ? MNT_FORCE : 0);
 	char path[64];
 	int rc = path_to_fd(m, fd, path, sizeof(path));
-
-	int flags = MNT_DETACH | (m->has_connection ? MNT_FORCE : 0);
 
 	return rc ? rc : umount2(path, flags) < 0 ? -errno : 0;
 }
 
+/* The path leads to the root of what is mounted there now; is that ours? */
+static int unmount_once(struct svc_mount *m)
+{
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
+	int rc = open_mounted(m, m->target_fd, path, sizeof(path), &fd);
+
+	if (rc)
+		return rc;
+	return svc_target_has_our_mount(m, fd, path) ? unmount_root(m, fd) : -ENOENT;
+}
+
+/* A path that is renamed under us leads there the next time, or the one after that. */
+static int unmount_now(struct svc_mount *m, const void *data, struct svc_result *result)
+{
+	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	int tries = m->mounted ? UNMOUNT_TRIES : UNMOUNT_TRIES / 10, rc = -ENOENT;
+
+	(void)data;
+	(void)result;
+	if (!mnt_context_switch_target_ns(m->cxt))
+		return -EINVAL;
+	/* It may have been killed before it told. */
+	if (svc_target_mnt_id(m, m->target_fd, &m->target_mnt_id) != 0)
+		return -EINVAL;
+	for (int i = 0; i < tries && rc; i++) {
+		if (i)
+			(void)nanosleep(&pause, NULL);
+		rc = unmount_once(m);
+	}
+	return rc;
+}
+
+static int unmount_by_worker(struct svc_mount *m)
+{
+	struct svc_worker worker = { .fd = -1 };
+	struct svc_result result;
+	int rc;
+
+	if (m->target_fd < 0)
+		return -ENOENT;
+	rc = svc_worker_start(&worker, m, unmount_now, NULL);
+	if (rc)
+		return rc;
+	if (!svc_worker_has_ended(&worker, UNDO_MS)) {
+		(void)kill(worker.pid, SIGKILL);
+		if (!svc_worker_has_ended(&worker, END_MS)) {
+			svc_worker_forget(&worker);
+			return -ETIMEDOUT;
+		}
+	}
+	rc = svc_worker_end(&worker, &result);
+	return rc ? rc : result.rc;
+}
+
+/* What fails before anything is undone (no process, no memory) may be there at the second attempt.
+ */
 int svc_unmount(struct svc_mount *m)
 {
-	struct libmnt_ns *old = mnt_context_switch_target_ns(m->cxt);
-	_cleanup_fd_ int fd = -1;
-	int rc = 0;
+	int rc = unmount_by_worker(m);
 
-	if (!old)
-		return -EINVAL;
-	/* The path leads to the root of what is mounted there now; is that ours? */
-	fd = open(m->true_target, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
-		rc = -errno;
-	else
-		rc = svc_target_has_our_mount(m, fd) ? unmount_root(m, fd) : -ENOENT;
-	if (!mnt_context_switch_ns(m->cxt, old) && !rc)
-		rc = -EINVAL;
-	return rc;
+	return rc && rc != -ENOENT && rc != -ETIMEDOUT ? unmount_by_worker(m) : rc;
 }

@@ -112,6 +112,23 @@ static int add_path(struct svc_options *opts, char *value)
 	return 0;
 }
 
+/* Mount flags that users may set, too; suid and dev do nothing. Root may use all of libmount's. */
+static const char *const plain_flags[] = {
+	"defaults",    "ro",	    "rw",	  "nosuid",	 "suid",
+	"nodev",       "dev",	    "noexec",	  "exec",	 "sync",
+	"async",       "dirsync",   "noatime",	  "atime",	 "nodiratime",
+	"diratime",    "relatime",  "norelatime", "strictatime", "nostrictatime",
+	"nosymfollow", "symfollow",
+};
+
+static bool is_plain_flag(const struct option *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plain_flags); i++)
+		if (name_is(o, plain_flags[i]))
+			return true;
+	return false;
+}
+
 static int parse_timeout(struct svc_mount *m, const struct option *o)
 {
 	char digits[16], *end;
@@ -173,7 +190,8 @@ static int parse_ours(struct svc_mount *m, const struct option *o)
 	}
 	if (o->name_len >= 4 && memcmp(o->name, "svc-", 4) == 0)
 		return refuse_option(m, SVC_E_OPTION_UNKNOWN, o);
-	return 0;
+	/* "ro=recursive", which this libmount does not know: the server must not drop the "ro". */
+	return is_plain_flag(o) ? refuse_option(m, SVC_E_OPTION_VALUE, o) : 0;
 }
 
 static int give_to_server(struct svc_mount *m, const struct option *o)
@@ -214,6 +232,17 @@ static int give_mount_flags(struct svc_mount *m)
 	return no_memory(m, rc);
 }
 
+static int check_users_flags(struct svc_mount *m)
+{
+	char *pos = m->opts.vfs;
+	struct option o;
+
+	while (pos && next_option(&pos, &o))
+		if (o.value || !is_plain_flag(&o))
+			return refuse_option(m, SVC_E_ROOT_ONLY, &o);
+	return 0;
+}
+
 static int parse_mount_flags(struct svc_mount *m)
 {
 	const unsigned long unusable =
@@ -228,7 +257,27 @@ static int parse_mount_flags(struct svc_mount *m)
 					 flags & MS_REMOUNT ? "remount"
 							    : "bind, move or propagation");
 	m->opts.read_only = flags & MS_RDONLY;
+	if (m->uid != 0) {
+		int rc = check_users_flags(m);
+
+		if (rc)
+			return rc;
+	}
 	return give_mount_flags(m);
+}
+
+/*
+ * Userspace options are for utab, where umount(8) believes them (loop=, uhelper=, user=): so a
+ * user's are not kept. "nofail" makes a failure a success, of which mount(8) makes a line in utab.
+ */
+static void parse_userspace_options(struct svc_mount *m)
+{
+	m->opts.nofail = m->uid == 0 && m->opts.user &&
+			 mnt_optstr_get_option(m->opts.user, "nofail", NULL, NULL) == 0;
+	if (m->uid != 0) {
+		free(m->opts.user);
+		m->opts.user = NULL;
+	}
 }
 
 /*
@@ -237,30 +286,48 @@ static int parse_mount_flags(struct svc_mount *m)
  */
 bool svc_is_option_list(const char *all)
 {
-	_cleanup_free_ char *copy = strdup(all);
 	struct option o;
-	char *pos = copy;
+	char *pos;
 
-	if (!copy)
-		return false;
+	/* libmount only reads it; no copy, as a lack of memory must not be taken for an answer. */
+	memcpy(&pos, &all, sizeof(pos));
 	while (next_option(&pos, &o))
 		if (*o.name == '=')
 			return false;
 	return pos[strspn(pos, ",")] == '\0';
 }
 
+/*
+ * All that the caller asked for. Where libmount puts that together anew (since 2.39), a lack of
+ * memory looks as if nothing was asked for: "ro" must not get lost so.
+ */
+static int get_all(struct svc_mount *m, const char **all)
+{
+	errno = 0;
+	*all = mnt_context_get_options(m->cxt);
+	return !*all && errno == ENOMEM ? no_memory(m, -ENOMEM) : 0;
+}
+
 int svc_options_parse(struct svc_mount *m)
 {
-	const char *all = mnt_context_get_options(m->cxt);
+	const char *all;
 	_cleanup_free_ char *rest = NULL;
 	struct option o;
 	char *pos;
 	int rc;
 
 	m->opts.timeout = FUSESVC_TIMEOUT;
-	if (all && (!svc_is_option_list(all) ||
-		    mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0) != 0))
+	rc = get_all(m, &all);
+	if (rc)
+		return rc;
+	rc = all && !svc_is_option_list(all) ? -EINVAL : 0;
+	if (all && !rc)
+		rc = mnt_split_optstr(all, &m->opts.user, &m->opts.vfs, &rest, 0, 0);
+	if (rc == -ENOMEM)
+		return no_memory(m, rc);
+	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPTIONS, EINVAL, all);
+	parse_userspace_options(m);
 	rc = parse_mount_flags(m);
 	pos = rest;
 	while (!rc && pos && next_option(&pos, &o)) {

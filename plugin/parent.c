@@ -5,23 +5,33 @@
  * The safety argument, for whoever reviews this in ten minutes:
  *
  * 1. All that reaches the parent from outside after the fork is a struct svc_request of fixed
- *    size, from a child that is to be thought of as the caller's own program. recv_request() lets
- *    only whole ones in; check_mount() and set_block_size() look at every field again.
+ *    size, from a child that is to be thought of as the caller's own program. svc_request_recv()
+ *    lets only whole ones in; check_mount() and set_block_size() look at every field again.
  * 2. A mount is made once, of an open /dev/fuse, on a pinned directory or regular file, with
  *    flags from a closed list and numbers in range. All text of the mounting call is the
- *    caller's (source, flags) or ours; the service's name is checked for its alphabet. For a
- *    root caller the pinned target must be the very thing that the caller named: a child that
- *    was taken over by a server cannot choose another.
- * 3. nosuid and nodev are forced by mount.c unless root asked otherwise on the command line.
- *    Nothing that the child sends can clear a flag.
- * 4. A block size is set on a block device that is the source, and only for root.
- * 5. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
- *    Only a mount of this service, by this user, at that place, is ever unmounted, and only a
- *    connection that was made of our /dev/fuse is hung up on: a device that is mounted already
- *    leads to another's.
- * 6. The child's words and errors are data: they are cleaned when printed, and never decide
+ *    caller's (source, flags) or ours; the service's name is checked for its alphabet. What a
+ *    user who is not root may say of it, options.c has on a list.
+ * 3. For a root caller the pinned target must be the very thing that the caller named: a child
+ *    that was taken over by a server cannot choose another. Other callers may choose, and rights.c
+ *    looks at what is pinned: may he write to it, is it his if it is sticky, does it hold files
+ *    at all, are there too many mounts. Nothing is looked up by name, so nothing can be swapped.
+ * 4. nosuid and nodev are forced by mount.c unless root asked otherwise on the command line, and
+ *    so are user_id= and group_id=. Nothing that the child sends can clear a flag. allow_other is
+ *    for root, or granted by fuse.conf.
+ * 5. A block size is set on a block device that is the source, and fuseblk is mounted, for a root
+ *    caller only.
+ * 6. No path of a user's is resolved here, nor in the workers: his child does that. The one path
+ *    that is, the kernel's own for the pinned target, is not followed through links, and what is
+ *    found there is believed only if it is the mount of this service, by this user, on the mount
+ *    of the pinned target: only that is ever unmounted. Only a connection that was made of our
+ *    /dev/fuse is hung up on: a device that is mounted already leads to another's.
+ * 7. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
+ *    What may hang is done by workers, which can be killed. Nobody else can: all ids are root's.
+ * 8. The child's words and errors are data: they are cleaned when printed, and never decide
  *    anything but the text and the exit code.
  */
+#include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,6 +43,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #include "svc.h"
 
@@ -46,10 +57,26 @@ struct parent {
 	int sock;      /* to the child */
 	int signal_fd; /* the signals that end us */
 	struct svc_mounter mounter;
-	bool asked;  /* a mount was asked for: there is only one */
-	bool unsure; /* the mounter died without a word: there may be a mount */
-	bool ended;  /* the child said how it went */
+	bool asked;	       /* a mount was asked for: there is only one */
+	bool unsure;	       /* the mounter died without a word: there may be a mount */
+	bool ended;	       /* the child said how it went */
+	int64_t stopped_until; /* a child that is stopped must go on before that; 0: it is not */
+	int64_t busy_until; /* one that looks at files must be done before that; 0: it does not */
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* When what begins now must have ended; 0: it may take for ever. */
+static int64_t deadline(const struct parent *p)
+{
+	return p->m->opts.timeout ? now_ms() + (int64_t)p->m->opts.timeout * 1000 : 0;
+}
 
 static int process_error(struct svc_mount *m, int err, const char *what)
 {
@@ -75,10 +102,13 @@ static bool accept_name(struct svc_mount *m, const char *name)
 
 static bool is_fuse_device(int fd)
 {
-	struct stat st;
+	struct statx stx;
 
-	return fd >= 0 && fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == makedev(FUSE_MAJOR, FUSE_MINOR);
+	/* It may be something else, on a file system that does not answer. */
+	return fd >= 0 &&
+	       statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stx) == 0 &&
+	       S_ISCHR(stx.stx_mode) && stx.stx_rdev_major == FUSE_MAJOR &&
+	       stx.stx_rdev_minor == FUSE_MINOR;
 }
 
 /* Returns 0 if the request is one that a child of ours sends. */
@@ -86,21 +116,22 @@ static int check_mount(struct parent *p, const struct svc_request *req, const in
 {
 	struct svc_mount *m = p->m;
 	mode_t fmt;
+	int rc;
 
-	if (p->asked || !is_fuse_device(fds[0]) || fds[1] < 0 ||
-	    svc_target_check_fd(fds[1], &fmt) != 0)
+	if (p->asked || !is_fuse_device(fds[0]) || fds[1] < 0)
 		return -EINVAL;
+	rc = svc_target_check_fd(fds[1], &fmt);
+	if (rc)
+		return rc;
 	if ((req->ms_flags & ~SVC_SERVER_MS_FLAGS) || req->allow_other > 1 ||
 	    req->default_permissions > 1)
 		return -EINVAL;
-	if (req->allow_other && m->uid != 0)
+	if (req->allow_other && !m->may_allow_other)
 		return -EPERM;
 	if (req->blksize &&
 	    (!m->fuseblk || req->blksize < 512 || (req->blksize & (req->blksize - 1))))
 		return -EINVAL;
-	if (!accept_name(m, req->name))
-		return -EINVAL;
-	return m->uid == 0 ? svc_target_check_same(m, fds[1]) : 0;
+	return accept_name(m, req->name) ? 0 : -EINVAL;
 }
 
 static int start_mount(struct parent *p, const struct svc_request *req, int fds[2])
@@ -110,12 +141,13 @@ static int start_mount(struct parent *p, const struct svc_request *req, int fds[
 
 	rc = check_mount(p, req, fds);
 	p->asked = true;
+	if (rc == -EACCES) /* as on a user's own FUSE mount, which is none of ours to look into */
+		return fusesvc_error_set(&m->error, SVC_STEP_TARGET, SVC_E_TARGET, EACCES,
+					 m->target);
 	if (rc)
-		return m->error.code ? rc : request_error(m);
+		return request_error(m);
 	m->server_pid = req->server_pid;
-	rc = svc_target_locate(m, fds[1]);
-	if (!rc)
-		rc = svc_mounter_start(m, req, fds[0], fds[1], &p->mounter);
+	rc = svc_mounter_start(m, req, fds[0], fds[1], &p->mounter);
 	return rc ? process_error(m, -rc, "cannot start the mount") : 0;
 }
 
@@ -148,9 +180,11 @@ static int end_of_talk(struct parent *p, const struct svc_request *req)
 			m->error = req->error;
 		return -ECANCELED;
 	}
-	if (!m->mounted && !mnt_context_is_fake(m->cxt))
-		return request_error(m);
-	return 0;
+	m->is_absent = req->is_absent && m->opts.nofail && !p->asked;
+	/* A mount that is under way, too, is none that anybody confirmed. */
+	if (m->mounted || mnt_context_is_fake(m->cxt) || m->is_absent)
+		return 0;
+	return m->error.code ? -EIO : request_error(m);
 }
 
 /* A child that is gone said why before, most likely: that is still to be read. */
@@ -158,7 +192,9 @@ static int answer(const struct parent *p, int result)
 {
 	int rc = svc_answer_send(p->sock, result);
 
-	return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		return 0;
+	return rc ? process_error(p->m, -rc, "cannot answer the process that talks") : 0;
 }
 
 static int on_request(struct parent *p)
@@ -169,14 +205,22 @@ static int on_request(struct parent *p)
 	rc = svc_request_recv(p->sock, &req, fds);
 	if (rc == -EAGAIN)
 		return 0;
+	if (rc == -EBADMSG)
+		return request_error(p->m);
+	if (rc == -ECONNRESET)
+		return rc;
 	if (rc)
-		return rc == -EBADMSG ? request_error(p->m) : rc;
+		return process_error(p->m, -rc, "cannot hear the process that talks");
 	switch (req.type) {
 	case SVC_REQUEST_MOUNT:
 		rc = start_mount(p, &req, fds);
 		break;
 	case SVC_REQUEST_BLOCK_SIZE:
 		rc = answer(p, set_block_size(p, &req, fds[0]));
+		break;
+	case SVC_REQUEST_BUSY:
+	case SVC_REQUEST_READY:
+		p->busy_until = req.type == SVC_REQUEST_BUSY ? deadline(p) : 0;
 		break;
 	case SVC_REQUEST_END:
 		rc = end_of_talk(p, &req);
@@ -198,7 +242,7 @@ static int on_mounted(struct parent *p)
 	p->unsure = rc == -EOWNERDEAD;
 	if (p->unsure)
 		rc = -EIO;
-	if (rc)
+	if (rc && !p->m->error.code)
 		(void)fusesvc_error_set(&p->m->error, SVC_STEP_MOUNT, SVC_E_MOUNT, -rc, NULL);
 	return answer(p, rc);
 }
@@ -208,25 +252,75 @@ static int interrupted(struct svc_mount *m)
 	return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_INTERRUPTED, EINTR, NULL);
 }
 
+/* Its owner can stop a child, and with it its clock. Job control stops us too. */
+static void on_child_signal(struct parent *p)
+{
+	siginfo_t info = { 0 };
+
+	while (waitid(P_PID, (id_t)p->child, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	       info.si_pid) {
+		p->stopped_until = info.si_code == CLD_STOPPED ? deadline(p) : 0;
+		info.si_pid = 0;
+	}
+}
+
+static int on_signal(struct parent *p)
+{
+	struct signalfd_siginfo info;
+
+	if (read(p->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return process_error(p->m, errno, "signalfd");
+	if (info.ssi_signo != SIGCHLD)
+		return interrupted(p->m);
+	on_child_signal(p);
+	return 0;
+}
+
+static int earlier(int64_t until, int64_t now, int ms)
+{
+	int64_t left = until - now;
+
+	if (!until || (ms >= 0 && left >= ms))
+		return ms;
+	return left <= 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* How long poll may wait; 0: the child has been stopped, or away, for too long. */
+static int patience(const struct parent *p)
+{
+	int64_t now = now_ms();
+
+	return earlier(p->busy_until, now, earlier(p->stopped_until, now, -1));
+}
+
+static int out_of_patience(struct parent *p)
+{
+	uint32_t code = p->stopped_until ? SVC_E_CHILD_STOPPED : SVC_E_CHILD_STUCK;
+
+	return fusesvc_error_set(&p->m->error, SVC_STEP_PROCESS, code, ETIMEDOUT, NULL);
+}
+
 static int serve_child(struct parent *p)
 {
-	int rc = 0;
+	int rc = 0, n;
 
 	while (!p->ended && !rc) {
 		struct pollfd pfds[] = {
 			{ .fd = p->signal_fd, .events = POLLIN },
-			{ .fd = p->mounter.pid > 0 ? p->mounter.fd : -1, .events = POLLIN },
+			{ .fd = p->mounter.worker.fd, .events = POLLIN },
 			{ .fd = p->sock, .events = POLLIN },
 		};
 
-		if (poll(pfds, ARRAY_SIZE(pfds), -1) < 0) {
-			if (errno == EINTR)
-				continue;
+		n = poll(pfds, ARRAY_SIZE(pfds), patience(p));
+		if (n < 0 && errno != EINTR)
 			return process_error(p->m, errno, "poll");
-		}
+		if (n == 0 && patience(p) == 0)
+			return out_of_patience(p);
+		if (n <= 0)
+			continue;
 		if (pfds[0].revents)
-			return interrupted(p->m);
-		if (pfds[1].revents)
+			rc = on_signal(p);
+		else if (pfds[1].revents)
 			rc = on_mounted(p);
 		else if (pfds[2].revents)
 			rc = on_request(p);
@@ -236,7 +330,8 @@ static int serve_child(struct parent *p)
 
 /*
  * A child that has nothing more to say exits, and its end of the socket pair closes with it; it
- * gets a moment for that. The kill cannot change the status of one that is exiting already.
+ * gets a moment for that. The kill cannot change the status of one that is exiting already. One
+ * that waits for a file system that does not answer, not even SIGKILL ends: it is left alone.
  */
 static int reap_child(const struct parent *p)
 {
@@ -245,8 +340,7 @@ static int reap_child(const struct parent *p)
 
 	(void)poll(&pfd, 1, END_MS);
 	(void)kill(p->child, SIGKILL);
-	while (waitpid(p->child, &status, 0) < 0 && errno == EINTR)
-		;
+	(void)svc_reap(p->child, END_MS, &status);
 	return status;
 }
 
@@ -262,7 +356,7 @@ static void end_child(struct parent *p)
 	if (WIFSIGNALED(status)) {
 		int sig = WTERMSIG(status);
 
-		if (sig == SIGINT || sig == SIGTERM || sig == SIGHUP) {
+		if (sigismember(&m->signals, sig) == 1) {
 			(void)interrupted(m);
 			return;
 		}
@@ -277,10 +371,10 @@ static void end_child(struct parent *p)
 static void undo(struct parent *p)
 {
 	struct svc_mount *m = p->m;
-	bool may_be_mounted = p->unsure || p->mounter.pid > 0;
+	bool may_be_mounted = p->unsure || p->mounter.worker.pid > 0;
 	int rc = 0;
 
-	if (p->mounter.pid > 0)
+	if (p->mounter.worker.pid > 0)
 		rc = svc_mounter_end(m, &p->mounter, true);
 	if (!m->mounted && !may_be_mounted)
 		return;
@@ -294,6 +388,7 @@ static void undo(struct parent *p)
 
 static int start_child(struct parent *p)
 {
+	pid_t us = getpid();
 	int socks[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
@@ -302,7 +397,7 @@ static int start_child(struct parent *p)
 	if (p->child == 0) {
 		(void)close(socks[0]);
 		(void)close(p->signal_fd);
-		svc_talk(p->m, socks[1]);
+		svc_talk(p->m, socks[1], us);
 	}
 	(void)close(socks[1]);
 	p->sock = socks[0];
@@ -313,6 +408,7 @@ static int run_with_signals(struct parent *p)
 {
 	int rc;
 
+	p->busy_until = deadline(p); /* until it says otherwise */
 	rc = start_child(p);
 	if (p->child <= 0)
 		return rc;
@@ -331,10 +427,10 @@ static int run_with_signals(struct parent *p)
 
 int svc_parent_run(struct svc_mount *m)
 {
-	struct parent p = { .m = m, .sock = -1, .mounter = { .fd = -1, .fuse_fd = -1 } };
+	struct parent p = { .m = m, .sock = -1, .mounter = { { .fd = -1 }, -1 } };
 	int rc;
 
-	p.signal_fd = signalfd(-1, &m->ending_signals, SFD_CLOEXEC);
+	p.signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC);
 	if (p.signal_fd < 0)
 		return process_error(m, errno, "signalfd");
 	rc = run_with_signals(&p);

@@ -11,39 +11,86 @@
 #include "svc.h"
 
 /*
- * The parent's: mounting and namespaces, making the child, looking at what root may look at. The
- * last is for root as the caller alone: mount(8) names a namespace (-N) by a descriptor of its
- * own, in /proc, where the kernel asks for at least the capabilities that mount(8) has.
+ * The parent's: mounting, making the child, hanging up on it, and reaching a mount point where
+ * nobody else may go.
  */
 static const unsigned int parent_caps[] = {
-	CAP_SYS_ADMIN, CAP_SYS_CHROOT,	 CAP_SETUID,	      CAP_SETGID,     CAP_SETPCAP,
-	CAP_KILL,      CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE,
+	CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_DAC_READ_SEARCH,
+};
+
+/*
+ * With root as the caller, also: what root may open, and other namespaces. mount(8) names one (-N)
+ * by a descriptor of its own, in /proc, where the kernel asks for at least the capabilities that
+ * mount(8) has.
+ */
+static const unsigned int root_parent_caps[] = {
+	CAP_SYS_ADMIN,	     CAP_SETUID,       CAP_SETGID,     CAP_SETPCAP,    CAP_KILL,
+	CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE, CAP_SYS_CHROOT, CAP_SYS_PTRACE,
 };
 
 /* The child's, if the caller is root: opening the files that root named. */
 static const unsigned int root_child_caps[] = { CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH };
 
-/* Cuts all sets, the bounding set too, down to @caps, as far as we have them. */
-static int keep_only(const unsigned int *caps, size_t n)
+/* Another caller's child's, while it gives up its ids. */
+static const unsigned int id_caps[] = { CAP_SETUID, CAP_SETGID };
+
+static bool is_among(unsigned int cap, const unsigned int *caps, size_t n)
 {
+	for (size_t i = 0; i < n; i++)
+		if (caps[i] == cap)
+			return true;
+	return false;
+}
+
+/* libcap-ng says nothing of a capability that it could not take out of the bounding set. */
+static int check_bounding_set(const unsigned int *caps, size_t n)
+{
+	for (unsigned int cap = 0; cap < 64; cap++) {
+		int rc = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+
+		if (rc < 0) /* the kernel knows no more */
+			return errno == EINVAL ? 0 : -errno;
+		if (rc && !is_among(cap, caps, n))
+			return -EPERM;
+	}
+	return 0;
+}
+
+/*
+ * Cuts all sets down to @caps, as far as we have them. The bounding set, and with it what an
+ * executed program could get, to those or to nothing.
+ */
+static int keep_only(const unsigned int *caps, size_t n, bool bounding)
+{
+	capng_type_t sets = CAPNG_EFFECTIVE | CAPNG_PERMITTED;
 	bool have[CAP_LAST_CAP + 1];
 
+	if (bounding)
+		sets |= CAPNG_BOUNDING_SET;
 	if (capng_get_caps_process() != 0)
 		return -EPERM;
 	for (size_t i = 0; i < n; i++)
 		have[caps[i]] = capng_have_capability(CAPNG_PERMITTED, caps[i]);
 	capng_clear(CAPNG_SELECT_ALL);
 	for (size_t i = 0; i < n; i++)
-		if (have[caps[i]] &&
-		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-				 caps[i]) != 0)
+		if (have[caps[i]] && capng_update(CAPNG_ADD, sets, caps[i]) != 0)
 			return -EPERM;
-	return capng_apply(CAPNG_SELECT_ALL) == 0 ? 0 : -EPERM;
+	if (capng_apply(CAPNG_SELECT_ALL) != 0)
+		return -EPERM;
+	return check_bounding_set(caps, bounding ? n : 0);
 }
 
-int svc_limit_capabilities(void)
+/* The bounding set is empty by then: without CAP_SETPCAP nobody can touch it. */
+static int keep_none(void)
 {
-	return keep_only(parent_caps, ARRAY_SIZE(parent_caps) - (getuid() != 0));
+	capng_clear(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT);
+	return capng_apply(CAPNG_SELECT_CAPS | CAPNG_SELECT_AMBIENT) == 0 ? 0 : -EPERM;
+}
+
+int svc_limit_capabilities(bool for_root)
+{
+	return for_root ? keep_only(root_parent_caps, ARRAY_SIZE(root_parent_caps), true)
+			: keep_only(parent_caps, ARRAY_SIZE(parent_caps), true);
 }
 
 static int set_ids(uid_t uid, gid_t gid)
@@ -59,19 +106,27 @@ static int set_ids(uid_t uid, gid_t gid)
 	return r == uid && e == uid && s == uid && rg == gid && eg == gid && sg == gid ? 0 : -EPERM;
 }
 
+static int become_user(uid_t uid, gid_t gid)
+{
+	int rc = keep_only(id_caps, ARRAY_SIZE(id_caps), false);
+
+	if (!rc)
+		rc = set_ids(uid, gid);
+	return rc ? rc : keep_none();
+}
+
 int svc_become_caller(const struct svc_mount *m)
 {
 	int rc;
 
-	/* Caps first: they can cut the bounding set only while we have them. */
-	if (m->uid == 0) {
-		rc = keep_only(root_child_caps, ARRAY_SIZE(root_child_caps));
-	} else {
-		rc = set_ids(m->uid, m->gid);
-		if (!rc)
-			rc = keep_only(NULL, 0);
-	}
+	if (m->uid == 0)
+		rc = keep_only(root_child_caps, ARRAY_SIZE(root_child_caps), true);
+	else
+		rc = become_user(m->uid, m->gid);
 	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		rc = -errno;
+	/* A change of ids may have made us one that can be traced. */
+	if (!rc && prctl(PR_SET_DUMPABLE, 0) < 0)
 		rc = -errno;
 	return rc;
 }

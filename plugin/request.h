@@ -29,6 +29,8 @@ enum svc_request_type {
 	SVC_REQUEST_MOUNT = 1,	/* with /dev/fuse and the target */
 	SVC_REQUEST_BLOCK_SIZE, /* with a block device */
 	SVC_REQUEST_END,	/* the conversation is over: error tells how it went */
+	SVC_REQUEST_BUSY,	/* what follows looks at files: it may hang, and needs a deadline */
+	SVC_REQUEST_READY,	/* it did not */
 };
 
 struct svc_request {
@@ -40,6 +42,7 @@ struct svc_request {
 	int32_t server_pid;
 	uint8_t allow_other;
 	uint8_t default_permissions;
+	uint8_t is_absent; /* of the end: there is no source, which is no failure with "nofail" */
 	char name[FUSESVC_NAME_SIZE];
 	struct fusesvc_error error;
 	char words[FUSESVC_MESSAGE_SIZE];

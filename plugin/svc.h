@@ -6,10 +6,12 @@
 #ifndef FUSE_SVC_SVC_H
 #define FUSE_SVC_SVC_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdint.h>
 
 #include "errors.h"
+#include "fuse-conf.h"
 #include "fusesvc.h"
 #include "module.h"
 #include "request.h"
@@ -26,7 +28,7 @@ struct svc_options {
 	size_t n_paths;
 	char *name; /* svc= */
 	unsigned int timeout;
-	bool read_only, allow_suid, allow_dev, no_fuseblk;
+	bool read_only, allow_suid, allow_dev, no_fuseblk, nofail;
 };
 
 struct svc_mount {
@@ -38,15 +40,18 @@ struct svc_mount {
 	struct svc_options opts;
 	uid_t uid; /* the caller */
 	gid_t gid;
+	bool may_allow_other;
+	int mount_max;
 	const char *target;	      /* as the caller wrote it */
 	char *source;		      /* what is mounted; NULL if the caller has none */
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool fuseblk;
-	dev_t source_dev;	 /* of a source that is mounted as fuseblk */
-	bool has_connection;	 /* what was mounted was made of our /dev/fuse */
-	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */
-	int proc_fd;		 /* our own /proc, wherever we go with mount -N */
-	sigset_t ending_signals; /* blocked from the mount on until utab is written */
+	dev_t source_dev;    /* of a source that is mounted as fuseblk */
+	bool has_connection; /* what was mounted was made of our /dev/fuse */
+	bool is_absent;	     /* there is no source, and "nofail" says that this is no failure */
+	int target_fd;	     /* the pinned mount point, as long as a mount may have to be undone */
+	int proc_fd;	     /* our own /proc, wherever we go with mount -N */
+	sigset_t signals;    /* blocked from the mount on until utab is written */
 	sigset_t old_signals;
 	bool signals_blocked;
 
@@ -74,29 +79,66 @@ int svc_target_pin(struct svc_mount *m, int *fd, mode_t *fmt) _must_check_ _nonn
 int svc_target_check_fd(int fd, mode_t *fmt) _must_check_ _nonnull_all_;
 int svc_target_check_not_mounted(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 int svc_target_check_same(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
-int svc_target_locate(struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
+/* The true path of a pinned mount point, as it is at the moment. */
+int svc_target_true_path(const struct svc_mount *m, int fd, char *buf,
+			 size_t size) _must_check_ _nonnull_all_;
+int svc_target_mnt_id(const struct svc_mount *m, int fd, uint64_t *id) _must_check_ _nonnull_all_;
+/* All FUSE mounts of this namespace; -EINVAL if @fd lies in none of its mounts; or -errno. */
+int svc_target_count_fuse(const struct svc_mount *m, int fd) _must_check_ _nonnull_all_;
 /* Is it the root of a mount of that device, on another mount than the one we mount on? */
 bool svc_target_is_mount_of(const struct svc_mount *m, int fd, dev_t dev) _nonnull_all_;
-bool svc_target_has_our_mount(struct svc_mount *m, int fd) _nonnull_all_;
+bool svc_target_has_our_mount(struct svc_mount *m, int fd, const char *path) _nonnull_all_;
+
+/* rights.c: what a user who is not root may do */
+int svc_rights_check_target(struct svc_mount *m, int fd, mode_t fmt) _must_check_ _nonnull_all_;
+int svc_rights_check_number(struct svc_mount *m, int fd, bool before) _must_check_ _nonnull_all_;
 
 /* privs.c */
 int svc_become_caller(const struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* talk.c: the child */
-_Noreturn void svc_talk(struct svc_mount *m, int sock) _nonnull_all_;
+_Noreturn void svc_talk(struct svc_mount *m, int sock, pid_t parent) _nonnull_all_;
 
 /* parent.c */
 int svc_parent_run(struct svc_mount *m) _must_check_ _nonnull_all_;
 
+/* worker.c */
+struct svc_worker {
+	pid_t pid; /* 0: there is none */
+	int fd;	   /* readable when it has ended */
+};
+
+struct svc_result {
+	int32_t rc; /* 0 or -errno */
+	struct fusesvc_error error;
+	uint64_t target_mnt_id;
+	char true_target[PATH_MAX];
+};
+
+/* What a worker does; its errors are those that it leaves in its copy of @m. */
+typedef int svc_work(struct svc_mount *m, const void *data, struct svc_result *result);
+
+int svc_worker_start(struct svc_worker *w, struct svc_mount *m, svc_work *what,
+		     const void *data) _must_check_ _nonnull_(1, 2, 3);
+bool svc_worker_has_ended(const struct svc_worker *w, int timeout_ms) _nonnull_all_;
+/* Waits for it. 0 with a result, or -EOWNERDEAD: it died without a word. */
+int svc_worker_end(struct svc_worker *w, struct svc_result *result) _must_check_ _nonnull_all_;
+/* Waits for a process to end, but not for one that not even SIGKILL ends. 0 or -ETIMEDOUT. */
+int svc_reap(pid_t pid, int timeout_ms, int *status) _nonnull_all_;
+/* Leaves one alone that not even SIGKILL ends. */
+void svc_worker_forget(struct svc_worker *w) _nonnull_all_;
+
 /* mount.c */
 struct svc_mounter {
-	pid_t pid;
-	int fd; /* readable when the mount has ended */
+	struct svc_worker worker;
 	int fuse_fd;
 };
 int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
 		      int target_fd, struct svc_mounter *mounter) _must_check_ _nonnull_all_;
-/* -EOWNERDEAD: it died without a word. -EBUSY: nothing ends it. */
+/*
+ * 0: it mounted. -EOWNERDEAD: nobody knows, or there is a mount that must not be. -EBUSY: nothing
+ * ends it.
+ */
 int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
 /* -ENOENT: there is nothing of ours. Only a connection that is ours is hung up on. */
 int svc_unmount(struct svc_mount *m) _must_check_ _nonnull_all_;

@@ -50,11 +50,36 @@ static int ask_block_size(struct talk *t, const struct fusesvc_open_request *ope
 	return rc ? refuse(t, SVC_E_ASKED_BLOCK_SIZE, -rc, open_req->path) : 0;
 }
 
+/*
+ * Paths may lead to file systems that do not answer, where not even a signal ends a wait: so it is
+ * the parent who has the deadline. One who does not hear is gone, and we with him.
+ */
+static void tell_parent(const struct talk *t, uint32_t type)
+{
+	struct svc_request req = { .type = type };
+
+	if (svc_request_send(t->sock, &req, -1, -1) && svc_request_send(t->sock, &req, -1, -1))
+		_exit(EXIT_FAILURE);
+}
+
+static void begin_to_look(const struct talk *t)
+{
+	tell_parent(t, SVC_REQUEST_BUSY);
+}
+
+static void end_to_look(const struct talk *t)
+{
+	tell_parent(t, SVC_REQUEST_READY);
+}
+
 static int on_open(void *data, const struct fusesvc_open_request *req, int *fd)
 {
 	struct talk *t = data;
-	int rc = svc_open(t->m, req, fd);
+	int rc;
 
+	begin_to_look(t);
+	rc = svc_open(t->m, req, fd);
+	end_to_look(t);
 	if (!rc && req->block_size) {
 		rc = ask_block_size(t, req, *fd);
 		if (rc)
@@ -108,8 +133,8 @@ static int on_mntopts(void *data, const char *options)
 	}
 	if (t->request.blksize && !t->m->fuseblk)
 		return refuse(t, SVC_E_ASKED_OPTION, EINVAL, "blksize");
-	if (t->request.allow_other && t->m->uid != 0)
-		return refuse(t, SVC_E_ASKED_OPTION, EPERM, "allow_other");
+	if (t->request.allow_other && !t->m->may_allow_other)
+		return refuse(t, SVC_E_ASKED_ALLOW_OTHER, EPERM, NULL);
 	return 0;
 }
 
@@ -136,8 +161,9 @@ static int on_mount(void *data, uint32_t ms_flags, int *wait_fd)
 	t->request.server_pid = fusesvc_client_server_pid(t->client);
 	(void)snprintf(t->request.name, sizeof(t->request.name), "%s", t->m->name);
 	rc = svc_request_send(t->sock, &t->request, t->fuse_fd, t->target_fd);
-	if (rc)
-		return rc;
+	if (rc) /* whatever the server makes of it, this was the cause */
+		return fusesvc_error_set(&t->m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, -rc,
+					 "cannot ask for the mount");
 	*wait_fd = t->sock;
 	return -EINPROGRESS;
 }
@@ -200,6 +226,8 @@ static int prepare(struct talk *t)
 			return rc;
 	}
 	rc = svc_target_check_not_mounted(m, t->target_fd);
+	if (!rc && m->uid != 0)
+		rc = svc_rights_check_target(m, t->target_fd, t->target_fmt);
 	if (rc || !mnt_context_is_fake(m->cxt))
 		return rc;
 	rc = svc_source_check(m);
@@ -210,8 +238,9 @@ static int open_fuse_device(struct talk *t)
 {
 	t->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (t->fuse_fd < 0)
-		return fusesvc_error_set(&t->m->error, SVC_STEP_FUSEDEV, SVC_E_FUSEDEV, errno,
-					 NULL);
+		return fusesvc_error_set(&t->m->error, SVC_STEP_FUSEDEV,
+					 errno == EACCES ? SVC_E_FUSEDEV_RIGHTS : SVC_E_FUSEDEV,
+					 errno, NULL);
 	return 0;
 }
 
@@ -221,7 +250,7 @@ static int start(struct talk *t)
 	const char *argv[] = { m->name, m->source ? m->source : "none", m->target, "-o",
 			       m->opts.server };
 	uint32_t flags =
-		(m->uid == 0 ? FUSESVC_ALLOW_OTHER : 0) | (m->fuseblk ? FUSESVC_FUSEBLK : 0);
+		(m->may_allow_other ? FUSESVC_ALLOW_OTHER : 0) | (m->fuseblk ? FUSESVC_FUSEBLK : 0);
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int rc;
 
@@ -239,6 +268,8 @@ static int start(struct talk *t)
 		rc = fusesvc_client_start(t->client, flags, ARRAY_SIZE(argv), argv, t->fuse_fd);
 	if (rc)
 		m->error = *fusesvc_client_error(t->client);
+	if (m->error.step == FUSESVC_STEP_CONNECT && m->error.err == EACCES)
+		m->error.code = SVC_E_SERVICE_ACCESS;
 	return rc;
 }
 
@@ -260,45 +291,80 @@ static int converse(struct talk *t)
 	return rc;
 }
 
-/* Ends with the parent, and by the signals by which the parent ends too. */
-static int become_child(void)
+/*
+ * The signals that end the parent end us. Job control stops us
+ * only together with the parent: it is not stopped by the terminal of a caller who is not root.
+ * That nobody reads a server's warnings is no reason to end.
+ */
+static int let_signals_through(const struct svc_mount *m)
 {
-	sigset_t none;
+	sigset_t held;
 
-	(void)sigemptyset(&none);
-	if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return -errno;
-	return 0;
+	(void)sigemptyset(&held);
+	(void)sigaddset(&held, SIGPIPE);
+	if (m->uid != 0) {
+		(void)sigaddset(&held, SIGTSTP);
+		(void)sigaddset(&held, SIGTTIN);
+		(void)sigaddset(&held, SIGTTOU);
+	}
+	return sigprocmask(SIG_SETMASK, &held, NULL) < 0 ? -errno : 0;
 }
 
-static int run(struct talk *t)
+/* Asked for again after a change of ids, which makes the kernel forget it. */
+static int end_with(pid_t parent)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
+static int become_child(struct svc_mount *m, pid_t parent)
+{
+	int rc = svc_become_caller(m);
+
+	if (!rc)
+		rc = end_with(parent);
+	return rc ? fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, -rc,
+				      "cannot drop privileges")
+		  : 0;
+}
+
+/* As mount(8) has it: what fstab calls "nofail" and is not there is no error. */
+static bool is_absent(const struct svc_mount *m)
+{
+	return m->opts.nofail && m->source && *m->source == '/' && access(m->source, F_OK) < 0 &&
+	       errno == ENOENT;
+}
+
+static int run(struct talk *t, pid_t parent)
 {
 	struct svc_mount *m = t->m;
-	int rc = 0;
+	int rc = let_signals_through(m);
 
 	/* Another mount namespace (mount -N, for root only) can be entered only with privilege. */
-	if (m->uid == 0)
+	if (!rc && m->uid == 0 && !is_absent(m))
 		rc = svc_target_pin(m, &t->target_fd, &t->target_fmt);
+	if (!rc)
+		rc = become_child(m, parent);
 	if (rc)
 		return rc;
-	rc = svc_become_caller(m);
-	if (!rc)
-		rc = become_child();
-	if (rc)
-		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, FUSESVC_E_SYSTEM, -rc,
-					 "cannot drop privileges");
+	m->is_absent = is_absent(m);
+	if (m->is_absent)
+		return 0;
 	rc = prepare(t);
+	end_to_look(t); /* the parent takes it for granted that we began with that */
 	if (rc || mnt_context_is_fake(m->cxt))
 		return rc;
 	return converse(t);
 }
 
-void svc_talk(struct svc_mount *m, int sock)
+void svc_talk(struct svc_mount *m, int sock, pid_t parent)
 {
 	struct svc_request end = { .type = SVC_REQUEST_END };
 	struct talk t = { .m = m, .sock = sock, .fuse_fd = -1, .target_fd = -1 };
-	int rc = run(&t);
+	int rc = run(&t, parent);
 
+	end.is_absent = m->is_absent;
 	end.error = m->error;
 	(void)snprintf(end.name, sizeof(end.name), "%s", m->name);
 	memcpy(end.words, m->words, sizeof(end.words));

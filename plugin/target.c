@@ -5,7 +5,7 @@
  * come from the kernel's cache (AT_STATX_DONT_SYNC).
  */
 #include <fcntl.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,28 +87,41 @@ int svc_target_check_same(struct svc_mount *m, int fd)
 	return 0;
 }
 
-/* Notes where a pinned mount point is: its true path, and the mount in which it lies. */
-int svc_target_locate(struct svc_mount *m, int fd)
+int svc_target_true_path(const struct svc_mount *m, int fd, char *buf, size_t size)
 {
-	char link[64], buf[PATH_MAX];
-	struct statx stx;
+	char link[64];
 	ssize_t len;
-	int rc;
 
-	rc = cached_statx(fd, &stx);
-	if (rc)
-		return rc;
-	m->target_mnt_id = stx.stx_mnt_id;
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	len = readlink(link, buf, sizeof(buf) - 1);
+	(void)snprintf(link, sizeof(link), "self/fd/%d", fd);
+	len = readlinkat(m->proc_fd, link, buf, size);
 	if (len < 0)
 		return -errno;
+	if ((size_t)len >= size)
+		return -ENAMETOOLONG;
 	buf[len] = '\0';
-	if (buf[0] != '/')
-		return -ENOENT;
-	m->true_target = strdup(buf);
-	return m->true_target ? 0 : -ENOMEM;
+	return buf[0] == '/' ? 0 : -ENOENT;
+}
+
+/*
+ * From fdinfo: the file system has no say in it, while statx(2) of a user's FUSE mount is refused
+ * even to root.
+ */
+int svc_target_mnt_id(const struct svc_mount *m, int fd, uint64_t *id)
+{
+	char path[32], text[1024], *at;
+	_cleanup_fd_ int info = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
+	info = openat(m->proc_fd, path, O_RDONLY | O_CLOEXEC);
+	if (info < 0)
+		return -errno;
+	n = read(info, text, sizeof(text) - 1);
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	at = strstr(text, "mnt_id:");
+	return at && sscanf(at, "mnt_id: %" SCNu64, id) == 1 ? 0 : -ENODATA;
 }
 
 static void unref_table(struct libmnt_table **tb)
@@ -116,7 +129,11 @@ static void unref_table(struct libmnt_table **tb)
 	mnt_unref_table(*tb);
 }
 
-/* The mounts of the namespace we are in. Its own /proc may show other processes, or be missing. */
+/*
+ * The mounts of the namespace we are in. Its own /proc may show other processes, or be missing.
+ * libmount looks up the name of a stream, though it is a name only: it must not lead to the
+ * caller's working directory.
+ */
 static struct libmnt_table *read_mountinfo(const struct svc_mount *m)
 {
 	int fd = openat(m->proc_fd, "self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -125,7 +142,7 @@ static struct libmnt_table *read_mountinfo(const struct svc_mount *m)
 
 	if (!f)
 		close_fd_keep_errno(fd);
-	if (tb && mnt_table_parse_stream(tb, f, "mountinfo") != 0) {
+	if (tb && mnt_table_parse_stream(tb, f, "/proc/self/mountinfo") != 0) {
 		mnt_unref_table(tb);
 		tb = NULL;
 	}
@@ -134,19 +151,50 @@ static struct libmnt_table *read_mountinfo(const struct svc_mount *m)
 	return tb;
 }
 
-/* The mountinfo line of the mount in which @fd lies; it belongs to @tb. NULL if there is none. */
-static struct libmnt_fs *find_mount_of(int fd, struct libmnt_table *tb)
+static void free_iter(struct libmnt_iter **it)
 {
-	struct libmnt_iter *it = mnt_new_iter(MNT_ITER_BACKWARD);
-	struct libmnt_fs *fs = NULL, *found = NULL;
-	struct statx stx;
+	mnt_free_iter(*it);
+}
 
-	if (it && cached_statx(fd, &stx) == 0 && (stx.stx_mask & STATX_MNT_ID))
-		while (!found && mnt_table_next_fs(tb, it, &fs) == 0)
-			if ((uint64_t)mnt_fs_get_id(fs) == stx.stx_mnt_id)
-				found = fs;
-	mnt_free_iter(it);
-	return found;
+/* The mountinfo line of the mount in which @fd lies; it belongs to @tb. NULL if there is none. */
+static struct libmnt_fs *find_mount_of(const struct svc_mount *m, int fd, struct libmnt_table *tb)
+{
+	_cleanup_(free_iter) struct libmnt_iter *it = mnt_new_iter(MNT_ITER_BACKWARD);
+	struct libmnt_fs *fs = NULL;
+	uint64_t id;
+
+	if (it && svc_target_mnt_id(m, fd, &id) == 0)
+		while (mnt_table_next_fs(tb, it, &fs) == 0)
+			if ((uint64_t)mnt_fs_get_id(fs) == id)
+				return fs;
+	return NULL;
+}
+
+static bool is_fuse(const char *fstype)
+{
+	size_t len = strncmp(fstype, "fuseblk", 7) == 0 ? 7 : 4;
+
+	return strncmp(fstype, "fuse", 4) == 0 && (fstype[len] == '\0' || fstype[len] == '.');
+}
+
+int svc_target_count_fuse(const struct svc_mount *m, int fd)
+{
+	_cleanup_(unref_table) struct libmnt_table *tb = read_mountinfo(m);
+	_cleanup_(free_iter) struct libmnt_iter *it = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs = NULL;
+	int n = 0, rc;
+
+	if (!tb || !it)
+		return -ENOMEM;
+	/* A descriptor can come from another namespace, or from a tree that is in none. */
+	if (!find_mount_of(m, fd, tb))
+		return -EINVAL;
+	while ((rc = mnt_table_next_fs(tb, it, &fs)) == 0) {
+		const char *fstype = mnt_fs_get_fstype(fs);
+
+		n += fstype && is_fuse(fstype);
+	}
+	return rc < 0 ? rc : n;
 }
 
 static bool is_mount_of_service(const struct svc_mount *m, struct libmnt_fs *fs)
@@ -171,7 +219,7 @@ int svc_target_check_not_mounted(struct svc_mount *m, int fd)
 	if (!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
 		return 0;
 	tb = read_mountinfo(m);
-	fs = tb ? find_mount_of(fd, tb) : NULL;
+	fs = tb ? find_mount_of(m, fd, tb) : NULL;
 	if (fs && is_mount_of_service(m, fs))
 		return fusesvc_error_set(&m->error, SVC_STEP_TARGET, SVC_E_BUSY, EBUSY,
 					 m->source ? m->source : m->name);
@@ -187,26 +235,22 @@ bool svc_target_is_mount_of(const struct svc_mount *m, int fd, dev_t dev)
 	       makedev(stx.stx_dev_major, stx.stx_dev_minor) == dev;
 }
 
-bool svc_target_has_our_mount(struct svc_mount *m, int fd)
+/*
+ * @path is where the mount point was a moment ago, and led to @fd. Whoever swaps paths under us
+ * must not make us unmount what somebody else mounted, though it looks alike: so it has to lie on
+ * our mount point's mount, and be the caller's.
+ */
+bool svc_target_has_our_mount(struct svc_mount *m, int fd, const char *path)
 {
-	_cleanup_(unref_table) struct libmnt_table *tb = NULL;
-	struct libmnt_fs *fs;
+	_cleanup_(unref_table) struct libmnt_table *tb = read_mountinfo(m);
+	struct libmnt_fs *fs = tb ? find_mount_of(m, fd, tb) : NULL;
 	char *value = NULL, expected[16];
-	struct statx stx;
+	const char *target = fs ? mnt_fs_get_target(fs) : NULL;
 	size_t len = 0;
 
-	if (cached_statx(fd, &stx) != 0 || stx.stx_mnt_id == m->target_mnt_id ||
-	    !(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT))
+	if (!target || strcmp(target, path) != 0 || !is_mount_of_service(m, fs) ||
+	    (uint64_t)mnt_fs_get_parent_id(fs) != m->target_mnt_id)
 		return false;
-	tb = read_mountinfo(m);
-	fs = tb ? find_mount_of(fd, tb) : NULL;
-	if (!fs || !is_mount_of_service(m, fs))
-		return false;
-	/* One that lies on another than our mount point is somebody else's, though it looks alike.
-	 */
-	if ((uint64_t)mnt_fs_get_parent_id(fs) != m->target_mnt_id)
-		return false;
-	/* Whoever swaps paths under us must not make us unmount what another user mounted. */
 	(void)snprintf(expected, sizeof(expected), "%u", m->uid);
 	return mnt_fs_get_option(fs, "user_id", &value, &len) == 0 && value &&
 	       len == strlen(expected) && strncmp(value, expected, len) == 0;

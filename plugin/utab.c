@@ -19,41 +19,74 @@ static void free_update(struct libmnt_update **upd)
 	mnt_free_update(*upd);
 }
 
-/* When a process was started, in clock ticks since boot: with it, a pid is never a reused one. */
-static unsigned long long start_time(pid_t pid)
+/*
+ * When a process was started, in clock ticks since boot: with it, a pid is never a reused one. 0
+ * for one that is gone, or that we do not see.
+ */
+static int start_time(pid_t pid, unsigned long long *ticks)
 {
 	char path[64], buf[1024];
-	unsigned long long ticks = 0;
 	_cleanup_fd_ int fd = -1;
 	char *p;
 	ssize_t n;
 
+	*ticks = 0;
+	if (pid <= 0)
+		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return 0;
+	if (n < 0)
+		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
 	buf[n] = '\0';
 	p = strrchr(buf, ')'); /* the name before it may hold anything */
 	if (!p || sscanf(p + 1,
 			 " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
 			 "%*s %*s %*s %llu",
-			 &ticks) != 1)
-		return 0;
-	return ticks;
+			 ticks) != 1)
+		*ticks = 0;
+	return 0;
 }
 
 static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 {
-	unsigned long long start = m->server_pid > 0 ? start_time(m->server_pid) : 0;
+	unsigned long long start;
 	char attributes[FUSESVC_NAME_SIZE + 64];
+	int rc = start_time(m->server_pid, &start);
 
+	if (rc)
+		return rc;
 	if (start)
 		(void)snprintf(attributes, sizeof(attributes), "svc=%s,svc.pid=%d,svc.start=%llu",
 			       m->name, (int)m->server_pid, start);
 	else
 		(void)snprintf(attributes, sizeof(attributes), "svc=%s", m->name);
 	return mnt_fs_set_attributes(fs, attributes);
+}
+
+/*
+ * Short of memory, libmount writes half a line or none, and calls that a success. The last line
+ * that has our attributes must be a whole one. What cannot be read is believed to be there.
+ */
+static bool is_noted(struct libmnt_fs *fs)
+{
+	_cleanup_free_ char *line = NULL;
+	char wanted[FUSESVC_NAME_SIZE + 72];
+	FILE *f = fopen("/run/mount/utab", "re");
+	bool found = false;
+	size_t size = 0;
+
+	if (!f)
+		return true;
+	(void)snprintf(wanted, sizeof(wanted), " ATTRS=%s", mnt_fs_get_attributes(fs));
+	errno = 0;
+	while (getline(&line, &size, f) > 0)
+		if (strstr(line, wanted))
+			found = strstr(line, "SRC=") && strstr(line, " TARGET=");
+	if (errno)
+		found = true;
+	(void)fclose(f);
+	return found;
 }
 
 static int write_line(struct svc_mount *m)
@@ -75,7 +108,11 @@ static int write_line(struct svc_mount *m)
 		rc = mnt_update_set_fs(upd, 0, NULL, fs);
 	if (rc == 1) /* there is no utab that could be written, say /run is read-only */
 		return 0;
-	return rc ? rc : mnt_update_table(upd, NULL);
+	if (!rc)
+		rc = mnt_update_table(upd, NULL);
+	if (rc <= -MNT_ERR_NOFSTAB) /* libmount's own: it got no lock */
+		return -ENOLCK;
+	return !rc && !is_noted(fs) ? -EIO : rc;
 }
 
 int svc_utab_add(struct svc_mount *m)
@@ -87,8 +124,8 @@ int svc_utab_add(struct svc_mount *m)
 		return 0;
 	old = mnt_context_switch_target_ns(m->cxt);
 	rc = old ? write_line(m) : -EINVAL;
-	if (old && !mnt_context_switch_ns(m->cxt, old) && !rc)
-		rc = -EINVAL;
+	if (old) /* the line is there, wherever we are now */
+		(void)mnt_context_switch_ns(m->cxt, old);
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,
 					 NULL);
