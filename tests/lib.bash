@@ -9,7 +9,7 @@
 
 # What a test reads, but this file only sets.
 # shellcheck disable=SC2034
-declare img mnt script log status stdout stderr helper
+declare img mnt script log status stdout stderr helper home secret
 
 services=() # pids of listeners
 loop_fds=() # open loop devices
@@ -109,7 +109,7 @@ our_processes() {
 # Processes that have /dev/fuse open.
 fuse_holders() { find /proc/[0-9]*/fd -lname /dev/fuse 2>/dev/null || true; }
 
-our_mounts() { grep -E ' - fuse(blk)?(\.svc(\.[^ ]*)?)? ' /proc/self/mountinfo || true; }
+our_mounts() { grep -aE ' - fuse(blk)?(\.svc(\.[^ ]*)?)? ' /proc/self/mountinfo || true; }
 
 our_loops() {
   losetup --noheadings --raw --list --output NAME,BACK-FILE | grep -F "${FSVC_INSIDE##*/}/" || true
@@ -184,6 +184,39 @@ obey_and_mount() {
   obey hello args "$@" 'fsopen 0' 'source anything' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' serve
 }
 
+# What a good server does, one by one: it has heard hello or has answered it, has read its arguments
+# or has /dev/fuse as well, and so on.
+all_steps='start get-hello hello argv args open fsopen source mntpt mntopts mtabopts mount init'
+
+# until_step STEP LINE...: the server is good up to that step, and then does what the lines say
+# shellcheck disable=SC2016 # the scripted server has variables of its own
+until_step() {
+  local step=$1 lines=() s
+  for s in $all_steps; do
+    case $s in
+    start) ;;
+    hello) lines=(hello) ;;
+    args) lines=(hello args) ;;
+    open) lines+=('open $SOURCE O_RDONLY') ;;
+    fsopen) lines+=('fsopen 0') ;;
+    source) lines+=('source x') ;;
+    mntpt) lines+=('mntpt 0 $TARGET') ;;
+    mntopts) lines+=('mntopts default_permissions') ;;
+    mtabopts) lines+=('mtabopts x') ;;
+    mount) lines+=('mount 0') ;;
+    *) lines+=("$s") ;;
+    esac
+    [[ $s != "$step" ]] || break
+  done
+  obey "${lines[@]}" "${@:2}"
+}
+
+# obey_and_mount_with OPTIONS: the same, with options that the server asks the kernel for
+obey_and_mount_with() {
+  # shellcheck disable=SC2016
+  obey hello args 'fsopen 0' 'source anything' 'mntpt 0 $TARGET' "mntopts $1" 'mount 0' init 'bye 0' serve
+}
+
 #
 # Mounting
 #
@@ -216,6 +249,11 @@ finish_mount() {
   stderr=$(<"$BATS_TEST_TMPDIR/stderr")
 }
 
+# Processes that the helper, once started by start_mount, has made: the one that talks, then the one
+# that mounts.
+children() { ps --no-headers -o pid --ppid "$helper" --sort pid | tr -d ' '; }
+talker() { children | head -n 1; }
+
 # use_loop FILE [LOSETUP-OPTION...]: sets $loop. The device is detached when the last one closes
 # it: with the end of the test and of its mounts, whatever ends them.
 use_loop() {
@@ -236,6 +274,88 @@ mounted_as() {
 # unmount [TARGET]
 unmount() {
   timeout -k 5 "$deadline" umount "${1:-$mnt}"
+}
+
+#
+# Ordinary users
+#
+
+# Two users and a group of alice's. Lines in the overlaid /etc of tests/run: with its namespace they
+# vanish. The numbers are at the end of the range for people, where hardly anybody lives.
+readonly alice_id=59001 bob_id=59002 team_id=59003
+
+add_users() {
+  local line
+  for line in "alice:x:$alice_id:$alice_id::$home/alice:/bin/bash" \
+    "bob:x:$bob_id:$bob_id::$home/bob:/bin/bash"; do
+    sed -i "/^${line%%:*}:/d" /etc/passwd
+    printf '%s\n' "$line" >>/etc/passwd
+  done
+  for line in "alice:x:$alice_id:" "bob:x:$bob_id:" "team:x:$team_id:alice"; do
+    sed -i "/^${line%%:*}:/d" /etc/group
+    printf '%s\n' "$line" >>/etc/group
+  done
+}
+
+# prepare_users: after prepare. $home/alice and $home/bob are theirs and can be searched by all;
+# $img and $mnt become alice's; $secret is a directory that only root may search. The helper is
+# setuid until clean_up.
+prepare_users() {
+  require tool setpriv
+  [[ -z ${FSVC_VALGRIND:-} ]] || skip "valgrind cannot run setuid programs"
+  [[ $(stat -c %a /dev/fuse) == 666 ]] || lack "/dev/fuse is not open to users" || return
+  home=$FSVC_INSIDE/home
+  secret=$home/secret
+  rm -rf --one-file-system "$home"
+  add_users
+  mkdir -m 755 "$home"
+  mkdir -m 700 "$secret"
+  install -d -m 755 -o alice -g alice "$home/alice" "$home/alice/mnt"
+  install -d -m 755 -o bob -g bob "$home/bob" "$home/bob/mnt"
+  img=$home/alice/img
+  mnt=$home/alice/mnt
+  truncate -s 64K "$img" "$home/bob/img"
+  chown alice:alice "$img"
+  chown bob:bob "$home/bob/img"
+  make_setuid
+}
+
+make_setuid() { chmod u+s /sbin/mount.fuse.svc; }
+
+# systemd-socket-activate makes sockets that only root may write to.
+share_services() { chmod 666 /run/filesystems/*; }
+
+# as_user USER COMMAND...: with that user's groups and environment, and nothing of root's
+as_user() {
+  local user=$1
+  shift
+  setpriv --reuid="$user" --regid="$user" --init-groups --reset-env -- "$@"
+}
+
+# run_as USER COMMAND...: sets $status, $stdout and $stderr
+run_as() {
+  local user=$1
+  shift
+  run_command setpriv --reuid="$user" --regid="$user" --init-groups --reset-env -- "$@"
+}
+
+# start_as USER COMMAND...: with $helper as its pid; clean_up ends what is left of it
+start_as() {
+  local user=$1
+  shift
+  setpriv --reuid="$user" --regid="$user" --init-groups --reset-env -- "$@" \
+    >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" </dev/null 3>&- 4>&- &
+  helper=$!
+}
+
+# run_mount_as USER ARGS...: mount.fuse.svc, without mount(8) before it
+run_mount_as() { run_as "$1" /sbin/mount.fuse.svc "${@:2}"; }
+
+# What prepare_users made, and what a test may have said about users.
+remove_users() {
+  [[ -n $home ]] || return 0
+  chmod u-s /sbin/mount.fuse.svc
+  rm -rf --one-file-system /etc/fuse.conf "$home"
 }
 
 #
@@ -276,6 +396,7 @@ refute_log() {
 assert_error() {
   local text
   [[ -n $stderr && $stderr != *$'\n'* ]] || fail "not one line" || return
+  [[ $stderr != *[[:cntrl:]]* ]] || fail "control characters" || return
   [[ $stderr == "mount.fuse.svc: $mnt: "* ]] || fail "not in the form of mount(8)" || return
   for text in "$@"; do
     [[ $stderr == *"$text"* ]] || fail "stderr does not say: $text" || return
@@ -339,7 +460,7 @@ prepare() {
   mnt=$BATS_TEST_TMPDIR/mnt
   script=$BATS_TEST_TMPDIR/script
   log=$BATS_TEST_TMPDIR/log
-  status='' stdout='' stderr='' helper=''
+  status='' stdout='' stderr='' helper='' home=''
   truncate -s 64K "$img"
   mkdir "$mnt"
   : >"$script"
@@ -370,6 +491,7 @@ remove_rest() {
   loop_fds=()
   rm -f /run/mount/utab
   : >/etc/fstab
+  remove_users
 }
 
 # clean_up: for teardown(); fails if the test left something

@@ -18,34 +18,13 @@ teardown() { clean_up; }
 
 mount_as_peer() { run_mount "$img" "$mnt" -t fuse.svc.peer "$@"; }
 
-all_steps='start hello args open fsopen mntpt mount init'
-
-# until STEP LINE...: the server is good up to that step, and then does what the lines say
-until_step() {
-  local step=$1 lines=() s
-  for s in $all_steps; do
-    case $s in
-    start) ;;
-    open) lines+=('open $SOURCE O_RDONLY') ;;
-    fsopen) lines+=('fsopen 0') ;;
-    mntpt) lines+=('source x' 'mntpt 0 $TARGET') ;;
-    mount) lines+=('mount 0') ;;
-    *) lines+=("$s") ;;
-    esac
-    [[ $s != "$step" ]] || break
-  done
-  obey "${lines[@]}" "${@:2}"
-}
-
 # until_pending LINE...: the server has the kernel wait for its answer to INIT, inside mount(2)
 until_pending() {
   require sync-init
   obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' "$@"
 }
 
-# Processes that the helper has made: the one that talks, then the one that mounts.
-children() { ps --no-headers -o pid --ppid "$helper" --sort pid | tr -d ' '; }
-talker() { children | head -n 1; }
+# Is there, beside the process that talks, the one that mounts?
 has_mounter() { (($(children | wc -l) == 2)); }
 
 # start_mount_as_peer LINE [ARGS...]: and wait until the server logged that line
@@ -59,11 +38,13 @@ start_mount_as_peer() {
 #
 
 @test "a server that says nothing is not waited for longer than svc-timeout" {
-  local step
+  local step start
   for step in $all_steps; do
     until_step "$step" wait-eof
+    start=$SECONDS
     mount_as_peer -o svc-timeout=1
     assert_mount_fails 32 'service "peer": said nothing for 1 seconds'
+    ((SECONDS - start < deadline)) || fail "after $((SECONDS - start)) seconds"
     assert_log 'wait-eof: EOF'
     assert_nothing_left
   done
@@ -133,7 +114,8 @@ start_mount_as_peer() {
 @test "goodbye with a code other than 0, at each step" {
   local step code
   for code in 1 2 255 4294967295; do
-    for step in hello args fsopen mntpt mount init; do
+    for step in $all_steps; do
+      case $step in start | get-hello) continue ;; esac # "hello: a goodbye instead"
       until_step "$step" "bye $code"
       mount_as_peer
       assert_mount_fails 32 'service "peer": gave up'
@@ -144,7 +126,7 @@ start_mount_as_peer() {
 
 @test "goodbye without a mount" {
   local step
-  for step in args open fsopen mntpt; do
+  for step in hello argv args open fsopen source mntpt mntopts mtabopts; do
     until_step "$step" 'bye 0'
     mount_as_peer
     assert_mount_fails 32 'service "peer": ended without mounting'
@@ -403,10 +385,10 @@ assert_interrupted() {
   local step
   for step in $all_steps; do
     until_step "$step" 'open /here O_RDONLY quiet' wait-eof # the refusal says how far we are
-    [[ $step != start && $step != hello ]] || until_step "$step" wait-eof
+    case $step in start | get-hello | hello | argv) until_step "$step" wait-eof ;; esac
     start_mount "$img" "$mnt" -t fuse.svc.peer
     case $step in
-    start | hello) assert_log_matches "start: .*" ;;
+    start | get-hello | hello | argv) assert_log_matches "start: .*" ;;
     *) assert_log 'open /here: EPERM' ;;
     esac
     sleep 0.1

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "fusesvc.h"
@@ -21,26 +22,33 @@ static uint32_t number(const char *text)
 	return (uint32_t)strtoul(text, NULL, 0);
 }
 
-static void cmd_hello(struct peer *p, char **args)
+static void cmd_get_hello(struct peer *p, char **args)
 {
 	struct packet packet;
 	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 	int fd;
 
+	(void)args;
 	receive_packet(p, PACKET_HELLO, &packet, &fd);
 	say(p, "hello: %u-%u flags %u", packet.hello.min_version, packet.hello.max_version,
 	    packet.hello.flags);
 	if (getsockopt(p->sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
 		say(p, "caller: %u:%u", cred.uid, cred.gid);
-	packet = (struct packet){
+}
+
+static void cmd_hello(struct peer *p, char **args)
+{
+	struct packet packet = {
 		.type = PACKET_HELLO_REPLY,
 		.hello_reply = { *args[0] ? (uint16_t)number(args[0]) : PROTOCOL_VERSION },
 	};
+
+	cmd_get_hello(p, args);
 	send_packet(p, &packet);
 }
 
-static void cmd_args(struct peer *p, char **args)
+static void cmd_argv(struct peer *p, char **args)
 {
 	struct packet packet;
 	_cleanup_fd_ int fd = -1;
@@ -57,6 +65,13 @@ static void cmd_args(struct peer *p, char **args)
 	for (int i = 0; i < p->argc; i++)
 		say(p, "arg %d: %s", i, p->argv[i]);
 	say(p, "messages: %s", ext & ARGS_EXT_MESSAGES ? "yes" : "no");
+}
+
+static void cmd_args(struct peer *p, char **args)
+{
+	struct packet packet;
+
+	cmd_argv(p, args);
 	receive_packet(p, PACKET_FILE, &packet, &p->fuse_fd);
 	say(p, "fusedev: %s", p->fuse_fd < 0 ? "none" : "OK");
 }
@@ -253,15 +268,15 @@ static void cmd_progress(struct peer *p, char **args)
 
 static void cmd_raw(struct peer *p, char **args)
 {
-	uint8_t bytes[2048];
 	size_t n = 0;
+	_cleanup_free_ uint8_t *bytes = malloc(strlen(args[0]) / 2 + 1);
 
-	for (const char *hex = args[0]; hex[0] && hex[1] && n < sizeof(bytes); hex += 2) {
+	for (const char *hex = args[0]; bytes && hex[0] && hex[1]; hex += 2) {
 		char pair[] = { hex[0], hex[1], '\0' };
 
 		bytes[n++] = (uint8_t)strtoul(pair, NULL, 16);
 	}
-	say(p, "raw: %s", errno_name(send_bytes(p, bytes, n, 0)));
+	say(p, "raw: %s", errno_name(bytes ? send_bytes(p, bytes, n, 0) : ENOMEM));
 }
 
 static void cmd_rawlen(struct peer *p, char **args)
@@ -360,6 +375,7 @@ static void cmd_init(struct peer *p, char **args)
 static void cmd_serve(struct peer *p, char **args)
 {
 	p->root_fmt = strcmp(args[0], "file") == 0 ? S_IFREG : S_IFDIR;
+	p->is_deaf = strcmp(args[0], "deaf") == 0;
 	fuse_serve(p);
 }
 
@@ -390,6 +406,26 @@ static void cmd_sleep(struct peer *p, char **args)
 	(void)nanosleep(&ts, NULL);
 }
 
+static void cmd_wait_file(struct peer *p, char **args)
+{
+	static const struct timespec moment = { .tv_nsec = 10000000 };
+
+	while (access(args[0], F_OK) < 0)
+		(void)nanosleep(&moment, NULL);
+	say(p, "%s: OK", p->command);
+}
+
+/* Each time the words are expanded anew. */
+static void cmd_repeat(struct peer *p, char **args)
+{
+	for (uint32_t i = 0; i < number(args[0]); i++) {
+		_cleanup_free_ char *line = strdup(args[1]);
+
+		if (!line || !obey(p, line))
+			exit(EXIT_FAILURE);
+	}
+}
+
 static void cmd_close(struct peer *p, char **args)
 {
 	(void)args;
@@ -417,19 +453,22 @@ static void cmd_exit(struct peer *p, char **args)
 
 const struct command commands[] = {
 	/* the order of a good server */
-	{ "hello", 1, cmd_hello },	 /* [VERSION] */
-	{ "args", 0, cmd_args },	 /* receive the arguments and /dev/fuse */
-	{ "open", 4, cmd_open },	 /* PATH FLAGS [quiet|REQUEST-FLAGS [BLOCK-SIZE]] */
-	{ "bdev", 4, cmd_bdev },	 /* PATH FLAGS BLOCK-SIZE [quiet|REQUEST-FLAGS] */
-	{ "fsopen", 1, cmd_fsopen },	 /* FLAGS: 1 is fuseblk */
-	{ "source", 1, cmd_source },	 /* NAME */
-	{ "mntpt", 2, cmd_mntpt },	 /* dir|file|NUMBER PATH */
-	{ "mntopts", 1, cmd_mntopts },	 /* OPTIONS */
-	{ "mtabopts", 1, cmd_mtabopts }, /* OPTIONS */
-	{ "mount", 1, cmd_mount },	 /* HEX-FLAGS */
-	{ "bye", 1, cmd_bye },		 /* EXIT-CODE */
-	{ "msg", 2, cmd_msg },		 /* LEVEL TEXT */
-	{ "progress", 2, cmd_progress }, /* PER-MILLE TEXT */
+	{ "hello", 1, cmd_hello },	   /* [VERSION] */
+	{ "args", 0, cmd_args },	   /* receive the arguments and /dev/fuse */
+	{ "get-hello", 0, cmd_get_hello }, /* only receive it */
+	{ "argv", 0, cmd_argv },	   /* only receive the arguments */
+	{ "open", 4, cmd_open },	   /* PATH FLAGS [quiet|REQUEST-FLAGS [BLOCK-SIZE]] */
+	{ "bdev", 4, cmd_bdev },	   /* PATH FLAGS BLOCK-SIZE [quiet|REQUEST-FLAGS] */
+	{ "peek", 1, cmd_peek },	   /* PATH: open it, and log its first word */
+	{ "fsopen", 1, cmd_fsopen },	   /* FLAGS: 1 is fuseblk */
+	{ "source", 1, cmd_source },	   /* NAME */
+	{ "mntpt", 2, cmd_mntpt },	   /* dir|file|NUMBER PATH */
+	{ "mntopts", 1, cmd_mntopts },	   /* OPTIONS */
+	{ "mtabopts", 1, cmd_mtabopts },   /* OPTIONS */
+	{ "mount", 1, cmd_mount },	   /* HEX-FLAGS */
+	{ "bye", 1, cmd_bye },		   /* EXIT-CODE */
+	{ "msg", 2, cmd_msg },		   /* LEVEL TEXT */
+	{ "progress", 2, cmd_progress },   /* PER-MILLE TEXT */
 	/* a mount that takes long */
 	{ "mount-nowait", 1, cmd_mount_nowait }, /* HEX-FLAGS */
 	{ "reply", 1, cmd_reply },		 /* [TO-WHAT] receive one */
@@ -438,7 +477,8 @@ const struct command commands[] = {
 	{ "init", 0, cmd_init },	       /* answer INIT */
 	{ "get-init", 0, cmd_get_init },       /* only receive INIT */
 	{ "answer-init", 1, cmd_answer_init }, /* ERRNO: 0 if all is well */
-	{ "serve", 1, cmd_serve },	       /* [file] until the unmount: the root is a file */
+	{ "serve", 1,
+	  cmd_serve }, /* [file|deaf]: what the root is, or takes questions and is silent */
 	{ "close-fuse", 0, cmd_close_fuse },
 	/* misbehaviour */
 	{ "raw", 1, cmd_raw },		     /* HEX: one packet of these bytes */
@@ -449,6 +489,8 @@ const struct command commands[] = {
 	{ "wait-eof", 0, cmd_wait_eof },     /* say nothing until the helper hangs up */
 	{ "ignore-init", 0, cmd_wait_eof },  /* the same: /dev/fuse stays open and unread */
 	{ "sleep", 1, cmd_sleep },	     /* SECONDS */
+	{ "wait-file", 1, cmd_wait_file },   /* PATH: until there is such a file */
+	{ "repeat", 2, cmd_repeat },	     /* N LINE: obey it so often */
 	{ "close", 0, cmd_close },	     /* the connection, and go on */
 	{ "kill", 0, cmd_kill },	     /* die of SIGKILL */
 	{ "exit", 1, cmd_exit },	     /* EXIT-CODE */

@@ -8,6 +8,10 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "fusesvc.h"
 
 void say(struct peer *p, const char *fmt, ...)
 {
@@ -29,24 +33,12 @@ const char *errno_name(int err)
 
 int send_bytes(struct peer *p, const void *buf, size_t size, int n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	int fds[MAX_FDS];
 
-	if (n_fds) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int));
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
-		for (int i = 0; i < n_fds; i++) /* any descriptor will do: our standard ones */
-			memcpy(CMSG_DATA(&control.align) + (size_t)i * sizeof(int), &(int){ i % 3 },
-			       sizeof(int));
-	}
-	return sendmsg(p->sock, &msg, MSG_NOSIGNAL) < 0 ? errno : 0;
+	for (int i = 0; i < MAX_FDS; i++)
+		fds[i] = i % 3; /* any descriptor will do: our standard ones */
+
+	return send_with_fds(p->sock, buf, size, fds, (size_t)n_fds, 0);
 }
 
 int try_send(struct peer *p, const struct packet *packet)
@@ -120,4 +112,21 @@ void request(struct peer *p, const struct packet *packet, const char *about)
 {
 	send_packet(p, packet);
 	log_reply(p, about);
+}
+
+void cmd_peek(struct peer *p, char **args)
+{
+	struct packet packet = { .type = PACKET_OPEN, .string = args[0] };
+	_cleanup_fd_ int fd = -1;
+	struct packet got;
+	char text[32];
+	ssize_t n;
+
+	packet.open.request_flags = FUSESVC_OPEN_QUIET;
+	send_packet(p, &packet);
+	receive_packet(p, PACKET_FILE, &got, &fd);
+	n = got.file.error ? 0 : read(fd, text, sizeof(text) - 1);
+	text[n < 0 ? 0 : n] = '\0';
+	text[strcspn(text, " \n")] = '\0';
+	say(p, "peek: %s %s", errno_name((int)got.file.error), text);
 }

@@ -92,8 +92,7 @@ static char *next_word(char **rest, bool last)
 	return word;
 }
 
-/* Returns false if there is no such command. */
-static bool obey(struct peer *p, char *line)
+bool obey(struct peer *p, char *line)
 {
 	char *args[MAX_ARGS];
 	const struct command *c;
@@ -141,9 +140,10 @@ static FILE *open_file(const char *path, const char *mode)
 
 static bool obey_all(struct peer *p, FILE *script)
 {
-	char line[4096];
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
 
-	while (fgets(line, sizeof(line), script))
+	while (getline(&line, &size, script) >= 0)
 		if (!obey(p, line))
 			return false;
 	return true;
@@ -157,8 +157,13 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "--check-sync-init") == 0)
 		return check_sync_init();
+	if (argc > 2 && strcmp(argv[1], "--without-passrights") == 0)
+		return run_without_passrights(argv + 2);
 	if (argc != 3) {
-		(void)fputs("Usage: peer SCRIPT LOG\n       peer --check-sync-init\n", stderr);
+		(void)fputs("Usage: peer SCRIPT LOG\n"
+			    "       peer --check-sync-init\n"
+			    "       peer --without-passrights PROGRAM [ARGUMENT...]\n",
+			    stderr);
 		return EXIT_FAILURE;
 	}
 	(void)alarm(LIFETIME);

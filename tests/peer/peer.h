@@ -11,8 +11,9 @@
 
 #include "packet.h"
 
+#include "../send-fds.h"
+
 #define MAX_ARGS 4 /* of a command */
-#define MAX_FDS	 8 /* of one packet */
 
 struct peer {
 	int sock;    /* to the helper; -1 once closed */
@@ -24,6 +25,7 @@ struct peer {
 	uint64_t init_unique; /* the kernel's first request, once it was received */
 	uint32_t init_minor;
 	mode_t root_fmt; /* of the file system's root: S_IFDIR or S_IFREG */
+	bool is_deaf;	 /* takes questions for names, and never answers */
 };
 
 /* commands.c */
@@ -34,6 +36,12 @@ struct command {
 };
 
 extern const struct command commands[]; /* ended by one without a name */
+
+/* peer.c: obeys a line, which it takes apart. Returns false if there is no such command. */
+bool obey(struct peer *p, char *line);
+
+/* old-kernel.c: runs a program for which the kernel is one before 6.16. Returns only on failure. */
+int run_without_passrights(char **argv);
 
 /* io.c: the log */
 __attribute__((format(printf, 2, 3))) void say(struct peer *p, const char *fmt, ...);
@@ -49,6 +57,8 @@ void send_packet(struct peer *p, const struct packet *packet);
 void receive_packet(struct peer *p, enum packet_type type, struct packet *packet, int *fd);
 void log_reply(struct peer *p, const char *about);
 void request(struct peer *p, const struct packet *packet, const char *about);
+/* Opens args[0], and logs its first word: so it can be told from another of the same name. */
+void cmd_peek(struct peer *p, char **args);
 
 /* fuse.c: the other side of /dev/fuse. These return 0 or a positive errno value. */
 int fuse_set_sync_init(int fuse_fd);

@@ -12,8 +12,9 @@
 #include "cleanup.h"
 #include "packet.h"
 
+#include "../send-fds.h"
+
 #define MAX_WORDS 16 /* of a command, with its name */
-#define MAX_FDS	  8  /* of one packet */
 
 struct rogue {
 	const char *source; /* what a good helper would pass as SOURCE and TARGET */

@@ -18,30 +18,16 @@
 
 void send_bytes(struct rogue *r, const void *buf, size_t size, const int *fds, int n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(MAX_FDS * sizeof(int))];
-	} control = { 0 };
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)buf, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	while (r->sock >= 0) {
+		int err = send_with_fds(r->sock, buf, size, fds, (size_t)n_fds, 0);
 
-	if (n_fds) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE((size_t)n_fds * sizeof(int));
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN((size_t)n_fds * sizeof(int));
-		memcpy(CMSG_DATA(&control.align), fds, (size_t)n_fds * sizeof(int));
-	}
-	while (r->sock >= 0 && sendmsg(r->sock, &msg, MSG_NOSIGNAL) < 0) {
-		if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN)
+		if (err == 0 || err == EPIPE || err == ECONNRESET || err == ENOTCONN)
 			return;
-		if (errno == EPERM && msg.msg_control) {
-			msg.msg_control = NULL; /* the server takes none: Linux 6.16 tells us */
-			msg.msg_controllen = 0;
-		} else if (errno != EINTR) {
+		errno = err;
+		if (err == EPERM && n_fds)
+			n_fds = 0; /* the server takes none: Linux 6.16 tells us */
+		else if (err != EINTR)
 			stop("%s: cannot send %zu bytes: %m", r->command, size);
-		}
 	}
 }
 
