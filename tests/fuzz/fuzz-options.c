@@ -67,21 +67,48 @@ static void check_server(const struct svc_options *opts)
 	free(again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* What a user who is not root may not have is refused, not dropped. */
+static void check_user(const struct svc_options *opts)
 {
-	_cleanup_free_ char *text = strndup((const char *)data, size);
-	struct svc_mount m = { .uid = 0 };
+	const unsigned long harmless = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC |
+				       MS_SYNCHRONOUS | MS_DIRSYNC | MS_NOATIME | MS_NODIRATIME |
+				       MS_RELATIME | MS_STRICTATIME | MS_NOSYMFOLLOW;
+	unsigned long flags = 0;
+
+	if (opts->user || opts->allow_suid || opts->allow_dev)
+		abort();
+	if (opts->vfs &&
+	    (mnt_optstr_get_flags(opts->vfs, &flags, mnt_get_builtin_optmap(MNT_LINUX_MAP)) != 0 ||
+	     (flags & ~harmless)))
+		abort();
+}
+
+static void parse_as(uid_t uid, const char *text)
+{
+	struct svc_mount m = { .uid = uid };
 
 	m.cxt = mnt_new_context();
-	if (!text || !m.cxt)
+	if (!m.cxt)
 		abort();
 	if (mnt_context_set_options(m.cxt, text) == 0 && svc_options_parse(&m) == 0) {
 		check_server(&m.opts);
 		for (size_t i = 0; i < m.opts.n_paths; i++)
 			if (*m.opts.paths[i] != '/')
 				abort();
+		if (uid != 0)
+			check_user(&m.opts);
 	}
 	svc_options_free(&m.opts);
 	mnt_free_context(m.cxt);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *text = strndup((const char *)data, size);
+
+	if (!text)
+		abort();
+	parse_as(0, text);
+	parse_as(1000, text);
 	return 0;
 }
