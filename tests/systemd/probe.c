@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,15 @@ static const char *option(const struct fusesvc_server *s, const char *name)
 	return NULL;
 }
 
+static void tell_caller(void)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	if (getsockopt(3, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0)
+		tell("caller", "%u:%u", cred.uid, cred.gid);
+}
+
 static void probe(const struct fusesvc_server *s)
 {
 	const char *what = option(s, "probe");
@@ -121,6 +131,7 @@ static void probe(const struct fusesvc_server *s)
 		(void)sleep(60); /* or until the helper is gone, and the test stops us */
 	} else {
 		sibling = option(s, "sibling");
+		tell_caller();
 		if (sibling)
 			probe_sibling((pid_t)atoi(sibling));
 		probe_files();

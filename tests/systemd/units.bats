@@ -248,6 +248,11 @@ is_inactive() { ! systemctl is-active --quiet "$1"; }
   assert_mount_fails 32 "corrupt.zip"
 }
 
+@test "error: a malformed list of options, of which libmount 2.41 would use a part" {
+  run_command /sbin/mount.fuse.svc "$zip" "$mnt" -t fuse.svc.archive -o 'a="x,ro'
+  assert_mount_fails 1 'malformed options'
+}
+
 @test "error: what a server logs is in the journal, under its name, and nothing is lost" {
   local i
   for i in {1..20}; do
