@@ -205,10 +205,11 @@ static void malformed_packet_with_a_descriptor(void **state)
 /* An older kernel lets them through, a newer one refuses at the sender's end. */
 static void unwanted_descriptors_are_dropped(void **state)
 {
-	const int fds[3] = { 0, 1, 2 };
+	static const size_t numbers[] = { 1, 2, 3, 100, MAX_FDS };
+	const int fds[MAX_FDS] = { 0, 1, 2 }; /* and many more of the first */
 
 	for (int late = 0; late < 2; late++) {
-		for (size_t n = 1; n <= 3; n++) {
+		for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 			struct channel_extra extra;
 			struct packet p;
 			struct channel *ch;
@@ -218,7 +219,7 @@ static void unwanted_descriptors_are_dropped(void **state)
 			if (late)
 				channel_refuse_fds(ch);
 			let_fds_through(ch->fd);
-			send_raw(peer, reply_bytes, sizeof(reply_bytes), fds, n);
+			send_raw(peer, reply_bytes, sizeof(reply_bytes), fds, numbers[i]);
 			assert_int_equal(channel_recv(ch, &p, &extra), 0);
 			assert_int_equal(p.reply.error, 5);
 			assert_int_equal(extra.fd, -1);

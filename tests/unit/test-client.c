@@ -262,6 +262,19 @@ static void goodbyes(void **state)
 	}
 }
 
+/* Our answers reach nobody any more, but why it went is still to be read. */
+static void a_server_that_is_gone_is_heard_out(void **state)
+{
+	struct session s;
+
+	session_begin(&s);
+	say(&s, OPEN("/img"), FSOPEN, MESSAGE(3, FUSESVC_NO_PROGRESS), BYE(7));
+	close_fd_keep_errno(steal_fd(&s.peer));
+	session_expect(&s, FUSESVC_E_GOODBYE, FUSESVC_STEP_BYE,
+		       "open /img 0/0;fsopen 0;message 3 ffffffff hi;", NULL);
+	session_end(&s);
+}
+
 static void helpers_packets_are_a_breach(void **state)
 {
 	const struct packet *const packets[] = { P(HELLO, .hello = { 1, 1, 0 }), HELLO_REPLY(1),
@@ -381,6 +394,7 @@ int main(void)
 		unit_test_fds(mount_in_progress_fails),
 		unit_test_fds(impossible_numbers_are_refused),
 		unit_test_fds(goodbyes),
+		unit_test_fds(a_server_that_is_gone_is_heard_out),
 		unit_test_fds(helpers_packets_are_a_breach),
 		unit_test_fds(malformed_packets_are_a_breach),
 		unit_test_fds(descriptors_of_a_server_are_dropped),

@@ -321,14 +321,7 @@ static int mount_with(struct other_side *o, uint32_t ext_bits, struct own_init *
 
 static size_t count_threads(void)
 {
-	DIR *d = opendir("/proc/self/task");
-	size_t n = 0;
-
-	assert_non_null(d);
-	while (readdir(d))
-		n++;
-	closedir(d);
-	return n;
+	return count_entries("/proc/self/task");
 }
 
 /* Any kernel: mounted means that the server's own init has run. */

@@ -165,6 +165,33 @@ static void malformed_lists(void **state)
 		assert_true(svc_is_option_list(good[i]));
 }
 
+/* libmount from 2.39 on, with no memory for the list: it says that there is none. */
+static bool is_out_of_memory;
+const char *__real_mnt_context_get_options(struct libmnt_context *cxt);
+const char *__wrap_mnt_context_get_options(struct libmnt_context *cxt);
+
+const char *__wrap_mnt_context_get_options(struct libmnt_context *cxt)
+{
+	if (!is_out_of_memory)
+		return __real_mnt_context_get_options(cxt);
+	errno = ENOMEM;
+	return NULL;
+}
+
+static void no_memory_is_not_no_options(void **state)
+{
+	struct svc_mount m;
+
+	is_out_of_memory = true;
+	assert_int_equal(parse_as(&m, 0, "ro"), -ENOMEM);
+	is_out_of_memory = false;
+	assert_int_equal(m.error.code, FUSESVC_E_SYSTEM);
+	done(&m);
+	errno = ENOMEM; /* from long ago */
+	assert_int_equal(parse_as(&m, 0, NULL), 0);
+	done(&m);
+}
+
 static void paths_are_remembered(void **state)
 {
 	struct svc_mount m;
@@ -279,6 +306,7 @@ int main(void)
 		cmocka_unit_test(escaped_comma),
 		cmocka_unit_test(odd_names),
 		cmocka_unit_test(malformed_lists),
+		cmocka_unit_test(no_memory_is_not_no_options),
 		cmocka_unit_test(paths_are_remembered),
 		cmocka_unit_test(our_options),
 		cmocka_unit_test(our_options_misused),

@@ -27,6 +27,8 @@
 
 #include "cleanup.h"
 
+#include "../send-fds.h"
+
 #ifndef SO_PASSRIGHTS
 #define SO_PASSRIGHTS 83
 #endif
@@ -43,9 +45,9 @@
 		skip();                                     \
 	} while (0)
 
-static inline size_t count_fds(void)
+static inline size_t count_entries(const char *path)
 {
-	DIR *d = opendir("/proc/self/fd");
+	DIR *d = opendir(path);
 	size_t n = 0;
 
 	assert_non_null(d);
@@ -53,6 +55,11 @@ static inline size_t count_fds(void)
 		n++;
 	closedir(d);
 	return n;
+}
+
+static inline size_t count_fds(void)
+{
+	return count_entries("/proc/self/fd");
 }
 
 /* Setup and teardown of a test that must leave as many descriptors open as it found. */
@@ -100,27 +107,7 @@ static inline void let_fds_through(int sock)
 /* Sends bytes as they are, with descriptors. */
 static inline void send_raw(int sock, const void *buf, size_t size, const int *fds, size_t n_fds)
 {
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(8 * sizeof(int))];
-	} control = { 0 };
-	char *copy = malloc(size + 1);
-	struct iovec iov = { .iov_base = copy, .iov_len = size };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	assert_non_null(copy);
-	assert_true(n_fds <= 8);
-	memcpy(copy, buf, size);
-	if (n_fds) {
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-		memcpy(CMSG_DATA(&control.align), fds, n_fds * sizeof(int));
-	}
-	assert_int_equal(sendmsg(sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT), size);
-	free(copy);
+	assert_int_equal(send_with_fds(sock, buf, size, fds, n_fds, MSG_DONTWAIT), 0);
 }
 
 /* Receives bytes and at most one descriptor (-1: none). Returns -1 if there is nothing, 0 at the
@@ -188,5 +175,14 @@ static inline uint8_t *exact_copy(const void *buf, size_t size)
 		memcpy(copy, buf, size);
 	return copy;
 }
+
+/* In a child; what is wrong is said, and makes its exit code. */
+#define expect_in_child(condition)                                                  \
+	do {                                                                        \
+		if (!(condition)) {                                                 \
+			print_error("%s:%d: %s\n", __func__, __LINE__, #condition); \
+			_exit(EXIT_FAILURE);                                        \
+		}                                                                   \
+	} while (0)
 
 #endif
