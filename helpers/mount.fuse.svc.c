@@ -8,19 +8,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <locale.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fusesvc.h"
 #include "module.h"
 #include "safe-start.h"
-
-#define PROGRAM "mount.fuse.svc"
-
-#define LINE_SIZE   4096 /* what a pipe with room takes at once */
-#define PATIENCE_MS 1000
+#include "say.h"
+#include "x-options.h"
 
 /* What the command line says. */
 struct invocation {
@@ -68,41 +63,6 @@ static int usage(void)
 	return MNT_EX_SUCCESS;
 }
 
-/*
- * A reader who does not read must not keep us from ending: then a line is lost. He is waited for
- * once, as a server may have many a warning to tell.
- */
-__attribute__((format(printf, 2, 3))) static void say(int fd, const char *format, ...)
-{
-	static int patience = PATIENCE_MS;
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	char line[LINE_SIZE];
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	if (len <= 0)
-		return;
-	if ((size_t)len >= sizeof(line)) {
-		len = sizeof(line) - 1;
-		line[len - 1] = '\n';
-	}
-	if (poll(&pfd, 1, patience) == 0) {
-		patience = 0;
-		return;
-	}
-	while (write(fd, line, (size_t)len) < 0 && errno == EINTR)
-		;
-}
-
-static int bad_usage(const char *what)
-{
-	say(STDERR_FILENO, PROGRAM ": %s\nTry '" PROGRAM " --help' for more information.\n", what);
-	return MNT_EX_USAGE;
-}
-
 static const char *level_prefix(int level)
 {
 	return level <= FUSESVC_MSG_WARNING ? "warning: " : "";
@@ -116,20 +76,13 @@ static void print_message(const char *target, const char *service, int level, co
 	    service, level_prefix(level), text);
 }
 
-static void print_result(int fd, const char *target, const char *text)
-{
-	char clean[2 * FUSESVC_SUBJECT_SIZE];
-
-	say(fd, PROGRAM ": %s: %s\n", fusesvc_escape(target, clean, sizeof(clean)), text);
-}
-
 static int malformed_options(const char *target, const char *list)
 {
 	char clean[FUSESVC_SUBJECT_SIZE], text[FUSESVC_SUBJECT_SIZE + 64];
 
 	(void)snprintf(text, sizeof(text), "malformed options \"%s\"",
 		       fusesvc_escape(list, clean, sizeof(clean)));
-	print_result(STDERR_FILENO, target, text);
+	say_about(STDERR_FILENO, target, text);
 	return MNT_EX_USAGE;
 }
 
@@ -149,7 +102,7 @@ static int mount_it(const struct invocation *inv)
 
 	rc = module->init(&m, cxt, &host);
 	if (rc) {
-		print_result(STDERR_FILENO, mnt_context_get_target(cxt), strerror(-rc));
+		say_about(STDERR_FILENO, mnt_context_get_target(cxt), strerror(-rc));
 		module->deinit(m);
 		return MNT_EX_SYSERR;
 	}
@@ -160,8 +113,8 @@ static int mount_it(const struct invocation *inv)
 		rc = module->run(m, SVC_STAGE_POST);
 	excode = module->get_excode(m, text, sizeof(text));
 	if (*text)
-		print_result(excode ? STDERR_FILENO : STDOUT_FILENO, mnt_context_get_target(cxt),
-			     text);
+		say_about(excode ? STDERR_FILENO : STDOUT_FILENO, mnt_context_get_target(cxt),
+			  text);
 	else if (rc && !excode)
 		excode = MNT_EX_SOFTWARE;
 	module->deinit(m);
@@ -176,7 +129,7 @@ static int set_namespace(const struct invocation *inv, char *ns)
 	int rc;
 
 	if (inv->caller.uid != 0)
-		return bad_usage("-N: only root may do that");
+		return say_misuse("-N: only root may do that");
 	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
 	rc = mnt_context_helper_setopt(inv->cxt, 'N', digits && !ns[digits] ? path : ns);
 	if (rc == 0)
@@ -184,12 +137,6 @@ static int set_namespace(const struct invocation *inv, char *ns)
 	say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
 	    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
 	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE ? MNT_EX_SYSERR : MNT_EX_USAGE;
-}
-
-static int system_error(int rc)
-{
-	say(STDERR_FILENO, PROGRAM ": %s\n", strerror(-rc));
-	return MNT_EX_SYSERR;
 }
 
 /* Returns -1 to go on, or the exit code. */
@@ -201,9 +148,9 @@ static int add_option(struct invocation *inv, int c, char *arg)
 	if (mnt_context_helper_setopt(inv->cxt, c, arg) == 0)
 		return -1;
 	if (errno == ENOMEM)
-		return system_error(-ENOMEM);
+		return say_system_error(-ENOMEM);
 	(void)snprintf(what, sizeof(what), "cannot use option -%c", c);
-	return bad_usage(what);
+	return say_misuse(what);
 }
 
 /* Returns -1 to go on, or the exit code. A list that is none is told when the target is known. */
@@ -211,7 +158,7 @@ static int add_options(struct invocation *inv, char *list)
 {
 	inv->options_len += strlen(list) + 1;
 	if (inv->options_len > SVC_OPTIONS_MAX)
-		return bad_usage("the options are too long");
+		return say_misuse("the options are too long");
 	if (!svc_is_option_list(list)) {
 		inv->bad_list = list; /* libmount would use a part of it */
 		return -1;
@@ -219,26 +166,9 @@ static int add_options(struct invocation *inv, char *list)
 	return add_option(inv, 'o', list);
 }
 
-/*
- * Of options in one word getopt tells the letter alone. A long option is a word of its own, the one
- * before the next.
- */
-static int unknown_option(const char *last_word)
-{
-	char letter[] = { '-', (char)optopt, '\0' };
-	char what[FUSESVC_SUBJECT_SIZE + 64], clean[FUSESVC_SUBJECT_SIZE];
-	const char *option = optopt && strncmp(last_word, "--", 2) != 0 ? letter : last_word;
-
-	(void)snprintf(what, sizeof(what), "unknown option \"%s\"",
-		       fusesvc_escape(option, clean, sizeof(clean)));
-	return bad_usage(what);
-}
-
 /* Returns -1 to go on, or the exit code. */
 static int parse_option(struct invocation *inv, int c, const char *arg)
 {
-	char what[64];
-
 	switch (c) {
 	case 'h':
 		return usage();
@@ -246,10 +176,8 @@ static int parse_option(struct invocation *inv, int c, const char *arg)
 		puts(PROGRAM " from " PACKAGE_STRING);
 		return MNT_EX_SUCCESS;
 	case ':':
-		(void)snprintf(what, sizeof(what), "option -%c needs an argument", optopt);
-		return bad_usage(what);
 	case '?':
-		return unknown_option(arg);
+		return say_bad_option(c, arg);
 	case 'N':
 		return set_namespace(inv, optarg);
 	case 'o':
@@ -281,20 +209,22 @@ static int run(struct invocation *inv, int argc, char **argv)
 
 	rc = mnt_context_init_helper(inv->cxt, MNT_ACT_MOUNT, 0);
 	if (rc)
-		return system_error(rc);
+		return say_system_error(rc);
 	excode = parse_options(inv, argc, argv);
 	if (excode >= 0)
 		return excode;
 	if (argc - optind != 2)
-		return bad_usage("SOURCE and TARGET are needed, and nothing else");
+		return say_misuse("SOURCE and TARGET are needed, and nothing else");
 	if (!*argv[optind + 1])
-		return bad_usage("TARGET is empty");
+		return say_misuse("TARGET is empty");
 	if (inv->bad_list)
 		return malformed_options(argv[optind + 1], inv->bad_list);
 	rc = mnt_context_set_source(inv->cxt, argv[optind]);
 	if (!rc)
 		rc = mnt_context_set_target(inv->cxt, argv[optind + 1]);
-	return rc ? system_error(rc) : mount_it(inv);
+	if (!rc && inv->caller.uid == 0)
+		rc = add_x_options(inv->cxt, argv[optind], argv[optind + 1]);
+	return rc ? say_system_error(rc) : mount_it(inv);
 }
 
 static int make_safe(struct caller *caller)
@@ -307,17 +237,18 @@ static int make_safe(struct caller *caller)
 int main(int argc, char **argv)
 {
 	struct invocation inv = { 0 };
-	int excode;
+	int excode, rc;
 
-	if (argc < 1 || make_safe(&inv.caller) != 0) {
-		say(STDERR_FILENO, PROGRAM ": cannot make this process safe\n");
+	rc = argc < 1 ? -EINVAL : make_safe(&inv.caller);
+	if (rc) {
+		say(STDERR_FILENO, PROGRAM ": cannot make this process safe: %s\n", strerror(-rc));
 		return MNT_EX_SYSERR;
 	}
 	(void)setlocale(LC_ALL, "");
 	(void)mnt_init_debug(0); /* LIBMOUNT_DEBUG, of root's */
 	inv.cxt = mnt_new_context();
 	if (!inv.cxt)
-		return system_error(-ENOMEM);
+		return say_system_error(-ENOMEM);
 	excode = run(&inv, argc, argv);
 	mnt_free_context(inv.cxt);
 	return excode;

@@ -10,20 +10,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
+
+#include "clock.h"
 
 /* Linux 6.16; older headers lack it. Two architectures number their socket options otherwise. */
 #if !defined(SO_PASSRIGHTS) && !defined(__sparc__) && !defined(__hppa__)
 #define SO_PASSRIGHTS 83
 #endif
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* The moment at which a wait that starts now must end; -1 for never. */
 static int64_t deadline(const struct channel *ch)

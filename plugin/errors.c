@@ -106,8 +106,19 @@ static const struct {
 	  "service \"%n\": asked for mount flags %s, which it may not have" },
 
 	{ SVC_E_MOUNT, MNT_EX_FAIL, "mount failed: %e" },
+	{ SVC_E_DEVICE_BUSY, MNT_EX_FAIL,
+	  "%s is mounted already, or in use by something else; see findmnt(8), lsblk(8)" },
 	{ SVC_E_UNDO, MNT_EX_FAIL,
 	  "the mount failed halfway and could not be undone: %e; umount it" },
+	{ SVC_E_NOT_MOUNTED, MNT_EX_USAGE,
+	  "remount: no file system of service \"%n\" is mounted here" },
+	{ SVC_E_STUCK_READ_ONLY, MNT_EX_FAIL,
+	  "remount: the service cannot write, as it got the source read-only; unmount it, and "
+	  "mount "
+	  "it without \"ro\"" },
+	{ SVC_E_REMOUNT, MNT_EX_FAIL, "remount failed: %e" },
+	{ SVC_E_REMOUNT_BUSY, MNT_EX_FAIL,
+	  "remount failed: files are open for writing; see fuser(1) -m, lsof(8)" },
 	{ SVC_E_UTAB, MNT_EX_FILEIO, "mounted, but could not be noted in utab: %e" },
 	{ SVC_E_CHILD, MNT_EX_SYSERR, "%s: %e" },
 	{ SVC_E_CHILD_CRASHED, MNT_EX_SOFTWARE,

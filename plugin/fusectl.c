@@ -13,8 +13,11 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 #include "svc.h"
+
+#define FUSE_CTL_SUPER_MAGIC 0x65735543 /* in no header */
 
 #ifndef FUSE_DEV_IOC_CLONE
 #define FUSE_DEV_IOC_CLONE _IOR(229, 0, uint32_t)
@@ -60,34 +63,57 @@ bool svc_has_connection(const struct svc_mount *m, int fuse_fd)
 }
 
 /* A mount of fusectl that nobody else sees. */
-static int open_fusectl(int *fd)
+static int open_own_fusectl(void)
 {
 #ifdef FSOPEN_CLOEXEC
 	_cleanup_fd_ int fs = fsopen("fusectl", FSOPEN_CLOEXEC);
 
-	if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-		return -errno;
-	*fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-	return *fd < 0 ? -errno : 0;
-#else
-	*fd = -1;
-	return -ENOSYS;
+	if (fs >= 0 && fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		return fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 #endif
+	return -1;
+}
+
+static int open_fusectl(void)
+{
+	struct statfs fs;
+	int fd = open_own_fusectl();
+
+	if (fd >= 0)
+		return fd;
+	fd = open("/sys/fs/fuse/connections", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == FUSE_CTL_SUPER_MAGIC)
+		return fd;
+	close_fd_keep_errno(fd);
+	return -ENOSYS;
+}
+
+/* The number as the kernel has it: 12 bits of the major one, 20 of the minor one. */
+unsigned int svc_connection_number(dev_t dev)
+{
+	return major(dev) << 20 | minor(dev);
+}
+
+int svc_connection_open(unsigned int number, const char *name, int flags)
+{
+	_cleanup_fd_ int root = open_fusectl();
+	char path[64];
+	int fd;
+
+	if (root < 0)
+		return root;
+	(void)snprintf(path, sizeof(path), "%u/%s", number, name);
+	fd = openat(root, path, flags | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
 }
 
 int svc_abort_connection(dev_t dev)
 {
-	_cleanup_fd_ int root = -1, file = -1;
-	char path[32];
-	int rc;
+	_cleanup_fd_ int fd = svc_connection_open(svc_connection_number(dev), "abort", O_WRONLY);
 
-	rc = open_fusectl(&root);
-	if (rc)
-		return rc;
-	/* The number as the kernel has it: 12 bits of the major one, 20 of the minor one. */
-	(void)snprintf(path, sizeof(path), "%u/abort", major(dev) << 20 | minor(dev));
-	file = openat(root, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (file < 0)
-		return -errno;
-	return write(file, "1", 1) < 0 ? -errno : 0;
+	if (fd < 0)
+		return fd;
+	return write(fd, "1", 1) < 0 ? -errno : 0;
 }

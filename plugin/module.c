@@ -4,8 +4,10 @@
  * order; what a feature does stands in the file of its name.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -65,7 +67,9 @@ static int mount_stage(struct svc_mount *m)
 {
 	int rc = block_signals(m);
 
-	return rc ? rc : svc_parent_run(m);
+	if (rc)
+		return rc;
+	return m->opts.remount ? svc_remount(m) : svc_parent_run(m);
 }
 
 /* "none" is how mount(8) says that there is no source. LABEL= and symlinks become the true path. */
@@ -94,6 +98,15 @@ static int resolve_source(struct svc_mount *m)
 					     NULL);
 }
 
+/* The kernel takes 512 bytes for granted, and a device with larger ones refuses that. */
+static unsigned int sector_size(const char *device)
+{
+	_cleanup_fd_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int size;
+
+	return fd >= 0 && ioctl(fd, BLKSSZGET, &size) == 0 && size > 0 ? (unsigned int)size : 0;
+}
+
 /* A block device of root's becomes fuseblk. What is no file at all is the service's to understand.
  */
 static int choose_fuseblk(struct svc_mount *m)
@@ -112,6 +125,8 @@ static int choose_fuseblk(struct svc_mount *m)
 	}
 	m->fuseblk = S_ISBLK(st.st_mode);
 	m->source_dev = st.st_rdev;
+	if (m->fuseblk)
+		m->sector = sector_size(m->source);
 	return 0;
 }
 
@@ -153,8 +168,9 @@ static int prep(struct svc_mount *m)
 	rc = svc_options_parse(m);
 	if (!rc)
 		rc = svc_service_from_type(m);
-	if (!rc)
-		rc = resolve_source(m);
+	if (rc || m->opts.remount)
+		return rc;
+	rc = resolve_source(m);
 	return rc ? rc : choose_fuseblk(m);
 }
 
@@ -166,6 +182,8 @@ static int run(struct svc_mount *m, enum svc_stage stage)
 	case SVC_STAGE_MOUNT:
 		return mount_stage(m);
 	case SVC_STAGE_POST:
+		if (m->opts.remount)
+			return svc_utab_remount(m);
 		return m->mounted ? svc_utab_add(m) : 0;
 	}
 	return -EINVAL;

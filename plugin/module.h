@@ -51,6 +51,29 @@ struct svc_module {
 extern const struct svc_module fuse_svc_module;
 
 /*
+ * Unmounting: a host finds the server before it unmounts, and waits for its end after that.
+ */
+struct svc_server;
+
+struct svc_server_info {
+	const char *name;	 /* of the service; lives as long as the server does */
+	pid_t pid;		 /* 0: not known, or gone */
+	unsigned int connection; /* its folder in fusectl */
+	unsigned int timeout;	 /* svc-timeout= of the mount: seconds, 0: for ever */
+};
+
+/* -ENOENT: nothing is mounted there; -EMEDIUMTYPE: it is not ours; or -errno. */
+int svc_server_find(struct libmnt_context *cxt, const char *target,
+		    struct svc_server **s) _must_check_ _nonnull_all_;
+struct svc_server_info svc_server_info(const struct svc_server *s) _nonnull_all_;
+/*
+ * 0: it has ended, so all is written; or nobody knows who it is. -EBUSY: the file system is still
+ * in use elsewhere. -ETIMEDOUT: it has not ended in time.
+ */
+int svc_server_wait(const struct svc_server *s) _must_check_ _nonnull_all_;
+void svc_server_free(struct svc_server *s);
+
+/*
  * Removes all capabilities but those the module needs for a caller who is root, or is not. For a
  * host's first statements.
  */

@@ -91,8 +91,8 @@ static int build_options(const struct svc_mount *m, const struct svc_request *re
 		rc = append(optstr, "allow_other", NULL);
 	if (!rc && req->max_read)
 		rc = append_number(optstr, "max_read", req->max_read);
-	if (!rc && req->blksize)
-		rc = append_number(optstr, "blksize", req->blksize);
+	if (!rc && m->fuseblk && (req->blksize || m->sector))
+		rc = append_number(optstr, "blksize", req->blksize ? req->blksize : m->sector);
 	return rc;
 }
 

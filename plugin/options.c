@@ -11,8 +11,6 @@
 
 #include "svc.h"
 
-#define TIMEOUT_MAX (365UL * 24 * 3600)
-
 /* An option as libmount's iterator gives it: pointers into the string, no terminators. */
 struct option {
 	const char *name, *value;
@@ -141,7 +139,7 @@ static int parse_timeout(struct svc_mount *m, const struct option *o)
 		return refuse_option(m, SVC_E_OPTION_VALUE, o);
 	errno = 0;
 	seconds = strtoul(digits, &end, 10);
-	if (errno || *end || seconds > TIMEOUT_MAX)
+	if (errno || *end || seconds > SVC_TIMEOUT_MAX)
 		return refuse_option(m, SVC_E_OPTION_VALUE, o);
 	m->opts.timeout = (unsigned int)seconds;
 	return 0;
@@ -246,7 +244,7 @@ static int check_users_flags(struct svc_mount *m)
 static int parse_mount_flags(struct svc_mount *m)
 {
 	const unsigned long unusable =
-		MS_REMOUNT | MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
+		MS_BIND | MS_MOVE | MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	unsigned long flags = 0;
 
 	if (m->opts.vfs &&
@@ -254,8 +252,8 @@ static int parse_mount_flags(struct svc_mount *m)
 		return no_memory(m, -ENOMEM);
 	if (flags & unusable)
 		return fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, SVC_E_OPERATION, EOPNOTSUPP,
-					 flags & MS_REMOUNT ? "remount"
-							    : "bind, move or propagation");
+					 "bind, move or propagation");
+	m->opts.remount = flags & MS_REMOUNT;
 	m->opts.read_only = flags & MS_RDONLY;
 	if (m->uid != 0) {
 		int rc = check_users_flags(m);

@@ -43,8 +43,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "clock.h"
 #include "svc.h"
 
 #define FUSE_MAJOR 10
@@ -63,14 +63,6 @@ struct parent {
 	int64_t stopped_until; /* a child that is stopped must go on before that; 0: it is not */
 	int64_t busy_until; /* one that looks at files must be done before that; 0: it does not */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 /* When what begins now must have ended; 0: it may take for ever. */
 static int64_t deadline(const struct parent *p)
@@ -147,6 +139,7 @@ static int start_mount(struct parent *p, const struct svc_request *req, int fds[
 	if (rc)
 		return request_error(m);
 	m->server_pid = req->server_pid;
+	m->is_read_only = m->opts.read_only || (req->ms_flags & MS_RDONLY);
 	rc = svc_mounter_start(m, req, fds[0], fds[1], &p->mounter);
 	return rc ? process_error(m, -rc, "cannot start the mount") : 0;
 }
@@ -242,6 +235,9 @@ static int on_mounted(struct parent *p)
 	p->unsure = rc == -EOWNERDEAD;
 	if (p->unsure)
 		rc = -EIO;
+	if (rc == -EBUSY && p->m->fuseblk && !p->m->error.code)
+		(void)fusesvc_error_set(&p->m->error, SVC_STEP_MOUNT, SVC_E_DEVICE_BUSY, EBUSY,
+					p->m->source);
 	if (rc && !p->m->error.code)
 		(void)fusesvc_error_set(&p->m->error, SVC_STEP_MOUNT, SVC_E_MOUNT, -rc, NULL);
 	return answer(p, rc);

@@ -19,6 +19,15 @@
 #define SVC_TYPE     "fuse.svc"
 #define SVC_BLK_TYPE "fuseblk.svc"
 
+#define SVC_TIMEOUT_MAX (365UL * 24 * 3600)
+
+/* Attributes in utab. */
+#define SVC_ATTR_NAME	   "svc"
+#define SVC_ATTR_PID	   "svc.pid"
+#define SVC_ATTR_START	   "svc.start" /* so that a pid is never a reused one */
+#define SVC_ATTR_TIMEOUT   "svc.timeout"
+#define SVC_ATTR_READ_ONLY "svc.ro" /* there is no way to write: no descriptor for it was given */
+
 /* What the caller's -o options say: options.c */
 struct svc_options {
 	char *vfs;    /* mount flags, as libmount spells them */
@@ -28,7 +37,7 @@ struct svc_options {
 	size_t n_paths;
 	char *name; /* svc= */
 	unsigned int timeout;
-	bool read_only, allow_suid, allow_dev, no_fuseblk, nofail;
+	bool read_only, allow_suid, allow_dev, no_fuseblk, nofail, remount;
 };
 
 struct svc_mount {
@@ -47,6 +56,7 @@ struct svc_mount {
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool fuseblk;
 	dev_t source_dev;    /* of a source that is mounted as fuseblk */
+	unsigned int sector; /* its logical block size, 0 if that is not known */
 	bool has_connection; /* what was mounted was made of our /dev/fuse */
 	bool is_absent;	     /* there is no source, and "nofail" says that this is no failure */
 	int target_fd;	     /* the pinned mount point, as long as a mount may have to be undone */
@@ -59,6 +69,7 @@ struct svc_mount {
 	char *true_target;
 	uint64_t target_mnt_id; /* the mount in which the mount point lies */
 	pid_t server_pid;
+	bool is_read_only; /* the file system cannot be made writable later */
 	bool mounted;
 };
 
@@ -143,13 +154,24 @@ int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_
 /* -ENOENT: there is nothing of ours. Only a connection that is ours is hung up on. */
 int svc_unmount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
+/* server.c: when it was started, in clock ticks since boot; 0: it is gone, or not to be seen. */
+int svc_process_start(pid_t pid, unsigned long long *ticks) _must_check_ _nonnull_all_;
+
 /* fusectl.c: was a mount made of that /dev/fuse? */
 bool svc_has_connection(const struct svc_mount *m, int fuse_fd) _must_check_ _nonnull_all_;
+/* The connection of the mount with that device number, and a file in its folder; or -errno. */
+unsigned int svc_connection_number(dev_t dev);
+int svc_connection_open(unsigned int number, const char *name,
+			int flags) _must_check_ _nonnull_all_;
 /* Ends the connection of the fuseblk mount of that device. */
 int svc_abort_connection(dev_t dev) _must_check_;
 
+/* remount.c */
+int svc_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
+
 /* utab.c */
 int svc_utab_add(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_utab_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* open.c: what a server may open */
 int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req,

@@ -3,7 +3,6 @@
  * The line in utab: the caller's userspace options, and attributes that name the service and the
  * process of its server. libmount locks and writes; umount(8) removes the line.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,49 +18,31 @@ static void free_update(struct libmnt_update **upd)
 	mnt_free_update(*upd);
 }
 
-/*
- * When a process was started, in clock ticks since boot: with it, a pid is never a reused one. 0
- * for one that is gone, or that we do not see.
- */
-static int start_time(pid_t pid, unsigned long long *ticks)
+static int append(char **attributes, const char *name, unsigned long long number)
 {
-	char path[64], buf[1024];
-	_cleanup_fd_ int fd = -1;
-	char *p;
-	ssize_t n;
+	char text[24];
 
-	*ticks = 0;
-	if (pid <= 0)
-		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n < 0)
-		return errno == ENOENT || errno == ESRCH ? 0 : -errno;
-	buf[n] = '\0';
-	p = strrchr(buf, ')'); /* the name before it may hold anything */
-	if (!p || sscanf(p + 1,
-			 " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			 "%*s %*s %*s %llu",
-			 ticks) != 1)
-		*ticks = 0;
-	return 0;
+	(void)snprintf(text, sizeof(text), "%llu", number);
+	return mnt_optstr_append_option(attributes, name, text);
 }
 
 static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 {
+	_cleanup_free_ char *attributes = NULL;
 	unsigned long long start;
-	char attributes[FUSESVC_NAME_SIZE + 64];
-	int rc = start_time(m->server_pid, &start);
+	int rc = svc_process_start(m->server_pid, &start);
 
-	if (rc)
-		return rc;
-	if (start)
-		(void)snprintf(attributes, sizeof(attributes), "svc=%s,svc.pid=%d,svc.start=%llu",
-			       m->name, (int)m->server_pid, start);
-	else
-		(void)snprintf(attributes, sizeof(attributes), "svc=%s", m->name);
-	return mnt_fs_set_attributes(fs, attributes);
+	if (!rc)
+		rc = mnt_optstr_append_option(&attributes, SVC_ATTR_NAME, m->name);
+	if (!rc && start)
+		rc = append(&attributes, SVC_ATTR_PID, (unsigned int)m->server_pid);
+	if (!rc && start)
+		rc = append(&attributes, SVC_ATTR_START, start);
+	if (!rc && m->opts.timeout != FUSESVC_TIMEOUT)
+		rc = append(&attributes, SVC_ATTR_TIMEOUT, m->opts.timeout);
+	if (!rc && m->is_read_only)
+		rc = mnt_optstr_append_option(&attributes, SVC_ATTR_READ_ONLY, NULL);
+	return rc ? rc : mnt_fs_set_attributes(fs, attributes);
 }
 
 /*
@@ -71,7 +52,7 @@ static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 static bool is_noted(struct libmnt_fs *fs)
 {
 	_cleanup_free_ char *line = NULL;
-	char wanted[FUSESVC_NAME_SIZE + 72];
+	char wanted[FUSESVC_NAME_SIZE + 128];
 	FILE *f = fopen("/run/mount/utab", "re");
 	bool found = false;
 	size_t size = 0;
@@ -89,23 +70,12 @@ static bool is_noted(struct libmnt_fs *fs)
 	return found;
 }
 
-static int write_line(struct svc_mount *m)
+/* @flags are MS_REMOUNT to change the line that is there, or 0 for a new one. */
+static int write_line(struct libmnt_fs *fs, unsigned long flags)
 {
-	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
 	_cleanup_(free_update) struct libmnt_update *upd = mnt_new_update();
-	int rc;
+	int rc = upd ? mnt_update_set_fs(upd, flags, NULL, fs) : -ENOMEM;
 
-	if (!fs || !upd)
-		return -ENOMEM;
-	rc = mnt_fs_set_source(fs, m->source ? m->source : m->name);
-	if (!rc)
-		rc = mnt_fs_set_target(fs, m->true_target);
-	if (!rc && m->opts.user)
-		rc = mnt_fs_set_options(fs, m->opts.user);
-	if (!rc)
-		rc = set_attributes(m, fs);
-	if (!rc)
-		rc = mnt_update_set_fs(upd, 0, NULL, fs);
 	if (rc == 1) /* there is no utab that could be written, say /run is read-only */
 		return 0;
 	if (!rc)
@@ -115,7 +85,64 @@ static int write_line(struct svc_mount *m)
 	return !rc && !is_noted(fs) ? -EIO : rc;
 }
 
-int svc_utab_add(struct svc_mount *m)
+static int add_line(struct svc_mount *m)
+{
+	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
+	int rc;
+
+	if (!fs)
+		return -ENOMEM;
+	rc = mnt_fs_set_source(fs, m->source ? m->source : m->name);
+	if (!rc)
+		rc = mnt_fs_set_target(fs, m->true_target);
+	if (!rc && m->opts.user)
+		rc = mnt_fs_set_options(fs, m->opts.user);
+	if (!rc)
+		rc = set_attributes(m, fs);
+	return rc ? rc : write_line(fs, 0);
+}
+
+/* mount(8) before 2.39 does not hand on all options that there are: what is not said anew stays. */
+static int merge_options(struct libmnt_fs *fs, char *user)
+{
+	_cleanup_free_ char *merged = NULL;
+	const char *old = mnt_fs_get_user_options(fs);
+	char *name, *value;
+	size_t name_len, value_len;
+	int rc = 0;
+
+	if (old) {
+		merged = strdup(old);
+		rc = merged ? 0 : -ENOMEM;
+	}
+	while (!rc && user &&
+	       mnt_optstr_next_option(&user, &name, &name_len, &value, &value_len) == 0) {
+		_cleanup_free_ char *n = strndup(name, name_len);
+		_cleanup_free_ char *v = value ? strndup(value, value_len) : NULL;
+
+		rc = !n || (value && !v) ? -ENOMEM : mnt_optstr_set_option(&merged, n, v);
+	}
+	return rc ? rc : mnt_fs_set_options(fs, merged);
+}
+
+static int change_line(struct svc_mount *m)
+{
+	struct libmnt_fs *mounted = NULL, *copy;
+	int rc = mnt_context_find_umount_fs(m->cxt, m->target, &mounted);
+
+	if (rc || !mnt_fs_get_attributes(mounted))
+		return 0; /* there is no line */
+	copy = mnt_copy_fs(NULL, mounted);
+	if (!copy)
+		return -ENOMEM;
+	rc = merge_options(copy, m->opts.user);
+	if (!rc)
+		rc = write_line(copy, MS_REMOUNT);
+	mnt_unref_fs(copy);
+	return rc;
+}
+
+static int update(struct svc_mount *m, int (*what)(struct svc_mount *m))
 {
 	struct libmnt_ns *old;
 	int rc;
@@ -123,11 +150,21 @@ int svc_utab_add(struct svc_mount *m)
 	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt))
 		return 0;
 	old = mnt_context_switch_target_ns(m->cxt);
-	rc = old ? write_line(m) : -EINVAL;
+	rc = old ? what(m) : -EINVAL;
 	if (old) /* the line is there, wherever we are now */
 		(void)mnt_context_switch_ns(m->cxt, old);
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,
 					 NULL);
 	return 0;
+}
+
+int svc_utab_add(struct svc_mount *m)
+{
+	return update(m, add_line);
+}
+
+int svc_utab_remount(struct svc_mount *m)
+{
+	return update(m, change_line);
 }

@@ -450,6 +450,8 @@ refute_option() {
   done
 }
 
+refute_utab() { [[ -z $(utab) ]] || fail "a line in utab: $(utab)"; }
+
 #
 # Before and after each test
 #

@@ -229,16 +229,6 @@ stock_mount() { run_command mount "$@"; }
   unmount
 }
 
-@test "stock: remount is refused, and changes nothing" {
-  stock_mount -t fuse.svc.peer "$img" "$mnt"
-  assert_mount_works
-  stock_mount -o remount,ro "$mnt"
-  assert_status 1
-  assert_error 'remount: not supported'
-  assert_option rw
-  unmount
-}
-
 @test "stock: -o X-mount.mkdir" {
   mnt=$BATS_TEST_TMPDIR/new
   stock_mount -t fuse.svc.peer -o X-mount.mkdir "$img" "$mnt"

@@ -263,7 +263,7 @@ static void our_options_misused(void **state)
 		{ "svc-timeout=31536001", SVC_E_OPTION_VALUE, "svc-timeout" },
 		{ "svc-timeout=999999999999999", SVC_E_OPTION_VALUE, "svc-timeout" },
 		{ "svc-timeout=0000000000000001", SVC_E_OPTION_VALUE, "svc-timeout" },
-		{ "remount,ro", SVC_E_OPERATION, "remount" },
+		{ "remount,bind,ro", SVC_E_OPERATION, "bind, move or propagation" },
 		{ "bind", SVC_E_OPERATION, "bind, move or propagation" },
 		{ "rbind", SVC_E_OPERATION, "bind, move or propagation" },
 		{ "private", SVC_E_OPERATION, "bind, move or propagation" },
@@ -294,6 +294,13 @@ static void for_root_only(void **state)
 	done(&m);
 	assert_int_equal(parse_as(&m, 1000, "svc-dev"), -EPERM);
 	assert_string_equal(m.error.subject, "svc-dev");
+	done(&m);
+	assert_int_equal(parse_as(&m, 1000, "remount,ro") < 0, 1);
+	assert_int_equal(m.error.code, SVC_E_ROOT_ONLY);
+	assert_string_equal(m.error.subject, "remount");
+	done(&m);
+	assert_int_equal(parse_as(&m, 0, "remount,ro"), 0);
+	assert_true(m.opts.remount);
 	done(&m);
 }
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * umount.fuse.svc - the helper that umount(8) runs for the type fuse.svc.
+ *
+ * umount(8) returns when the kernel has let go of a file system; of one that is served by a
+ * process, not all may be written by then. So this waits for the end of that process. It unmounts
+ * nothing by itself: "umount -i" does, with its own rights and checks, as a process that can be
+ * waited for with a deadline. Must have no power of its own: a set-user-ID bit is refused.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "fusesvc.h"
+#include "module.h"
+#include "safe-start.h"
+#include "say.h"
+
+#define ARGS_MAX 16
+
+struct invocation {
+	struct libmnt_context *cxt;
+	const char *target;
+	char *args[ARGS_MAX]; /* of umount(8) */
+	size_t n_args;
+	bool lazy, verbose;
+};
+
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int usage(void)
+{
+	puts("Usage: " PROGRAM " TARGET [-flnrv] [-N NS] [-t TYPE]\n"
+	     "\n"
+	     "Unmount a contained service's file system, and wait until it has written all.\n"
+	     "Normally called by umount(8).\n"
+	     "\n"
+	     " -f            hang up on a service that does not answer\n"
+	     " -l            detach it now, and wait for nothing\n"
+	     " -n            leave utab alone\n"
+	     " -N NS         unmount in the mount namespace of process or file NS\n"
+	     " -r            if it is busy, make it read-only\n"
+	     " -t TYPE       accepted for compatibility, does nothing\n"
+	     " -v            say more\n"
+	     "     --help    show this text\n"
+	     "     --version show the version\n"
+	     "\n"
+	     "For more details see umount.fuse.svc(8).");
+	return MNT_EX_SUCCESS;
+}
+
+static char *plain(const char *s)
+{
+	char *p;
+
+	memcpy(&p, &s, sizeof(p)); /* execvp() knows no const */
+	return p;
+}
+
+static void hand_on(struct invocation *inv, const char *arg)
+{
+	inv->args[inv->n_args++] = plain(arg);
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int set_namespace(struct invocation *inv, char *ns)
+{
+	char path[64], clean[FUSESVC_SUBJECT_SIZE];
+	size_t digits = strspn(ns, "0123456789");
+	int rc;
+
+	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
+	rc = mnt_context_set_target_ns(inv->cxt, digits && !ns[digits] ? path : ns);
+	if (rc) {
+		say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
+		    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
+		return MNT_EX_USAGE;
+	}
+	hand_on(inv, "-N");
+	hand_on(inv, ns);
+	return -1;
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse_option(struct invocation *inv, int c, const char *arg)
+{
+	static const char *const handed_on[] = { "-f", "-l", "-n", "-r", "-v" };
+
+	switch (c) {
+	case 'h':
+		return usage();
+	case 'V':
+		puts(PROGRAM " from " PACKAGE_STRING);
+		return MNT_EX_SUCCESS;
+	case 'N':
+		return set_namespace(inv, optarg);
+	case 't':
+		return -1;
+	case ':':
+	case '?':
+		return say_bad_option(c, arg);
+	default:
+		break;
+	}
+	inv->lazy |= c == 'l';
+	inv->verbose |= c == 'v';
+	for (size_t i = 0; i < ARRAY_SIZE(handed_on); i++)
+		if (handed_on[i][1] == c && inv->n_args < ARGS_MAX - 6)
+			hand_on(inv, handed_on[i]);
+	return -1;
+}
+
+static int parse_options(struct invocation *inv, int argc, char **argv)
+{
+	int c, excode;
+
+	hand_on(inv, "umount");
+	hand_on(inv, "-i");
+	while ((c = getopt_long(argc, argv, ":flnrvN:t:", long_options, NULL)) != -1) {
+		if ((c == 'h' || c == 'V') && argc != 2)
+			c = '?';
+		excode = parse_option(inv, c, argv[optind - 1]);
+		if (excode >= 0)
+			return excode;
+	}
+	if (argc - optind != 1 || !*argv[optind])
+		return say_misuse("one TARGET is needed, and nothing else");
+	inv->target = argv[optind];
+	/* umount(8) has looked already where the path leads: a server that hangs is not asked. */
+	(void)mnt_context_disable_canonicalize(inv->cxt, 1);
+	if (*inv->target == '/')
+		hand_on(inv, "-c");
+	hand_on(inv, "--");
+	hand_on(inv, inv->target);
+	return -1;
+}
+
+_Noreturn static void execute(const struct invocation *inv)
+{
+	(void)execvp(inv->args[0], inv->args);
+	say(STDERR_FILENO, PROGRAM ": cannot run umount(8): %s\n", strerror(errno));
+	_exit(MNT_EX_SYSERR);
+}
+
+/* What it has in memory still goes to the server: to end it would lose that. */
+static int not_unmounted_in_time(const struct invocation *inv, const struct svc_server_info *server,
+				 pid_t pid)
+{
+	char text[512];
+
+	(void)snprintf(text, sizeof(text),
+		       "service \"%s\" has not taken all that is to be written within %u seconds; "
+		       "process %d goes on with it. To lose that instead: "
+		       "echo 1 >/sys/fs/fuse/connections/%u/abort",
+		       server->name, server->timeout, (int)pid, server->connection);
+	say_about(STDERR_FILENO, inv->target, text);
+	return MNT_EX_FAIL;
+}
+
+/* Returns umount(8)'s exit code; -1 if it goes on without us. */
+static int run_umount(const struct invocation *inv, const struct svc_server_info *server)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		execute(inv);
+	if (pid < 0)
+		return say_system_error(-errno);
+	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pfd.fd >= 0 && poll(&pfd, 1, poll_timeout(server->timeout)) == 0) {
+		(void)not_unmounted_in_time(inv, server, pid);
+		return -1;
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return say_system_error(-errno);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : MNT_EX_USER;
+}
+
+static int wait_for_server(const struct invocation *inv, const struct svc_server *s)
+{
+	const struct svc_server_info server = svc_server_info(s);
+	int rc = svc_server_wait(s);
+	char text[512];
+
+	if (rc == -ETIMEDOUT) {
+		(void)snprintf(text, sizeof(text),
+			       "unmounted, but service \"%s\" (process %d) has not ended within %u "
+			       "seconds: not all may be written yet",
+			       server.name, (int)server.pid, server.timeout);
+		say_about(STDERR_FILENO, inv->target, text);
+		return MNT_EX_FAIL;
+	}
+	if (inv->verbose && server.pid) {
+		(void)snprintf(text, sizeof(text), "service \"%s\" (process %d) %s", server.name,
+			       (int)server.pid, rc ? "goes on: still in use" : "has ended");
+		say_about(STDOUT_FILENO, inv->target, text);
+	}
+	return MNT_EX_SUCCESS;
+}
+
+static int unmount(const struct invocation *inv)
+{
+	struct svc_server_info server = { .name = "", .timeout = 0 };
+	struct svc_server *s = NULL;
+	int excode, rc = svc_server_find(inv->cxt, inv->target, &s);
+
+	if (rc == -EMEDIUMTYPE) {
+		say_about(STDERR_FILENO, inv->target, "not a file system of the type fuse.svc");
+		return MNT_EX_USAGE;
+	}
+	if (rc == -ENOMEM)
+		return say_system_error(rc);
+	if (s) /* umount(8) says what is wrong otherwise */
+		server = svc_server_info(s);
+	excode = run_umount(inv, &server);
+	if (excode == MNT_EX_SUCCESS && s && !inv->lazy)
+		excode = wait_for_server(inv, s);
+	svc_server_free(s);
+	return excode < 0 ? MNT_EX_FAIL : excode;
+}
+
+/* Ctrl-C ends us and umount(8) as it ends umount(8) alone: there is nothing here to be undone. */
+static int start(void)
+{
+	struct caller caller;
+	sigset_t none;
+
+	if (geteuid() != getuid() || getegid() != getgid())
+		return -EPERM;
+	(void)sigemptyset(&none);
+	return safe_start(&caller) || sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -EPERM : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct invocation inv = { 0 };
+	int excode;
+
+	if (argc < 1 || start() != 0) {
+		say(STDERR_FILENO, PROGRAM ": cannot make this process safe (it must not be "
+					   "set-user-ID)\n");
+		return MNT_EX_SYSERR;
+	}
+	(void)setlocale(LC_ALL, "");
+	(void)mnt_init_debug(0);
+	inv.cxt = mnt_new_context();
+	if (!inv.cxt)
+		return say_system_error(-ENOMEM);
+	excode = parse_options(&inv, argc, argv);
+	if (excode < 0)
+		excode = unmount(&inv);
+	mnt_free_context(inv.cxt);
+	return excode;
+}
