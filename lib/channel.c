@@ -193,7 +193,10 @@ static ssize_t receive(struct channel *ch, struct channel_extra *extra)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control),
+		/* Without room for one it is never installed: to close it could wait for its file
+		 * system. */
+		.msg_controllen =
+			ch->takes_fds ? sizeof(control) : CMSG_SPACE(sizeof(struct ucred)),
 	};
 	ssize_t size = recvmsg(ch->fd, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 

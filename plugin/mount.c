@@ -167,18 +167,27 @@ static int call_libmount(const struct svc_mount *m, const char *target, const ch
 	return rc <= -MNT_ERR_NOFSTAB ? -EINVAL : rc > 0 ? -rc : rc;
 }
 
-/* The root of what is mounted on the pinned mount point, if the way there has no link in it. */
+/*
+ * The root of what is mounted on the pinned mount point, if the way there has no link in it. A
+ * mount point keeps its name, but not the folders above it: so from its own folder, where it has
+ * one (a regular file has not).
+ */
 static int open_mounted(const struct svc_mount *m, int target_fd, char *path, size_t size, int *fd)
 {
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
 		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
 	};
+	_cleanup_fd_ int folder = -1;
+	const char *name = path;
 	int rc = svc_target_true_path(m, target_fd, path, size);
 
 	if (rc)
 		return rc;
-	*fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+	folder = openat(target_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (folder >= 0 && strcmp(path, "/") != 0)
+		name = strrchr(path, '/') + 1;
+	*fd = (int)syscall(SYS_openat2, folder >= 0 ? folder : AT_FDCWD, name, &how, sizeof(how));
 	return *fd < 0 ? -errno : 0;
 }
 

@@ -374,6 +374,7 @@ static void undo(struct parent *p)
 		rc = svc_mounter_end(m, &p->mounter, true);
 	if (!m->mounted && !may_be_mounted)
 		return;
+	m->mounted |= p->unsure; /* most likely; none that must go is to stay without a word */
 	if (rc != -EBUSY)
 		rc = svc_unmount(m);
 	/* A mounter that was killed may have mounted a moment before, and most likely has not. */

@@ -236,9 +236,9 @@ bool svc_target_is_mount_of(const struct svc_mount *m, int fd, dev_t dev)
 }
 
 /*
- * @path is where the mount point was a moment ago, and led to @fd. Whoever swaps paths under us
- * must not make us unmount what somebody else mounted, though it looks alike: so it has to lie on
- * our mount point's mount, and be the caller's.
+ * @path is where the mount point was a moment ago, and led to @fd; the folders above may have other
+ * names by now. Whoever swaps paths under us must not make us unmount what somebody else mounted,
+ * though it looks alike: so it has to lie on our mount point's mount, and be the caller's.
  */
 bool svc_target_has_our_mount(struct svc_mount *m, int fd, const char *path)
 {
@@ -248,8 +248,8 @@ bool svc_target_has_our_mount(struct svc_mount *m, int fd, const char *path)
 	const char *target = fs ? mnt_fs_get_target(fs) : NULL;
 	size_t len = 0;
 
-	if (!target || strcmp(target, path) != 0 || !is_mount_of_service(m, fs) ||
-	    (uint64_t)mnt_fs_get_parent_id(fs) != m->target_mnt_id)
+	if (!target || strcmp(strrchr(target, '/'), strrchr(path, '/')) != 0 ||
+	    !is_mount_of_service(m, fs) || (uint64_t)mnt_fs_get_parent_id(fs) != m->target_mnt_id)
 		return false;
 	(void)snprintf(expected, sizeof(expected), "%u", m->uid);
 	return mnt_fs_get_option(fs, "user_id", &value, &len) == 0 && value &&

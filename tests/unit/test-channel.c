@@ -6,6 +6,7 @@
 
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -229,6 +230,44 @@ static void unwanted_descriptors_are_dropped(void **state)
 	}
 }
 
+/* Another process sees whether this one still has its lock. */
+static bool is_locked(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK ? 1 : 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WEXITSTATUS(status) == 1;
+}
+
+/*
+ * To close a descriptor can take for ever, if its file system wants so: what nobody wants must not
+ * even be installed. A lock of this process's would end with a close of any descriptor of the file.
+ */
+static void unwanted_descriptors_are_never_closed(void **state)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+	struct channel_extra extra;
+	struct packet p;
+	struct channel *ch;
+	int peer = open_channel(&ch, false, true);
+	int fd = memfd_create("lock", MFD_CLOEXEC);
+
+	assert_return_code(fcntl(fd, F_SETLK, &lock), errno);
+	assert_true(is_locked(fd));
+	let_fds_through(ch->fd);
+	send_raw(peer, reply_bytes, sizeof(reply_bytes), &fd, 1);
+	assert_int_equal(channel_recv(ch, &p, &extra), 0);
+	assert_int_equal(extra.fd, -1);
+	assert_true(extra.pid == getpid());
+	assert_true(is_locked(fd));
+	(void)close(fd);
+	end(ch, peer);
+}
+
 static void kernel_refuses_descriptors(void **state)
 {
 	struct channel *ch;
@@ -376,6 +415,7 @@ int main(void)
 		unit_test_fds(more_descriptors_are_a_breach),
 		unit_test_fds(malformed_packet_with_a_descriptor),
 		unit_test_fds(unwanted_descriptors_are_dropped),
+		unit_test_fds(unwanted_descriptors_are_never_closed),
 		unit_test_fds(kernel_refuses_descriptors),
 		unit_test_fds(oversize_packet_is_malformed),
 		unit_test_fds(sender_pid_is_told),

@@ -342,6 +342,37 @@ race_parents() {
   remove_decoys
 }
 
+# long_mount_table: so that much can happen while it is read
+long_mount_table() {
+  local long i
+  long=$(printf ' %.0s' {1..4000})x # a blank takes four bytes there
+  for i in {1..60}; do
+    install -d -o alice -g alice "$home/alice/decoys" "$home/alice/decoys/$i"
+    obey_and_mount
+    run_mount_as alice "$long" "$home/alice/decoys/$i" -n -t fuse.svc.peer
+    assert_status 0 || return
+    remember_decoy "$home/alice/decoys/$i" || return
+  done
+}
+
+@test "swap: parents that never have the same name twice" {
+  local dir=$home/alice/names
+  rounds=3
+  long_mount_table
+  install -d -o alice -g alice "$dir" "$dir"/{0,0/e,0/e/0,0/e/0/p}
+  mv "$mnt" "$dir/0/e/0/p/mnt"
+  cd "$dir/0/e/0/p"
+  mnt=mnt
+  setpriv --reuid=alice --regid=alice --init-groups --reset-env -- "$FSVC_SWAP" --new-names \
+    "$dir/0/e" >/dev/null 2>&1 </dev/null 3>&- 4>&- &
+  services+=($!)
+  start_swaps --new-names "$dir"
+  undo_rounds mnt
+  end_swaps
+  cd "$BATS_TEST_TMPDIR"
+  remove_decoys
+}
+
 #
 # The source
 #
