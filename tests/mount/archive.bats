@@ -172,6 +172,20 @@ assert_contained_mount() {
   unmount
 }
 
+@test "archive: scripts/activate gives the sockets the mode that is asked for" {
+  local mode
+  stop_services
+  for mode in 220 222; do
+    "$BATS_TEST_DIRNAME/../../scripts/activate" -l "$BATS_TEST_TMPDIR/service.log" -m "0$mode" \
+      archive,iso9660 "$FSVC_LIBEXECDIR/archive" 3>&- 4>&- &
+    services+=($!)
+    wait_for "$deadline" has_mode "$mode" /run/filesystems/{archive,iso9660}
+    stop_services
+  done
+}
+
+has_mode() { [[ $(stat -c %a "${@:2}" 2>/dev/null | sort -u) == "$1" ]]; }
+
 @test "archive: other users see what the modes allow, as with a file system of the kernel" {
   make_tree
   tar -C "$tree" -cf "$img" .
