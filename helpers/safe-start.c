@@ -155,6 +155,17 @@ static int clean_environment(bool is_root)
 	return rc ? rc : restore(kept_for_root, n_root, root_values);
 }
 
+static struct caller invoker; /* who runs us */
+
+void give_up_power(void)
+{
+	if (invoker.uid == 0 || geteuid() == invoker.uid)
+		return;
+	if (setresgid(invoker.gid, invoker.gid, invoker.gid) < 0 ||
+	    setresuid(invoker.uid, invoker.uid, invoker.uid) < 0 || setuid(0) == 0)
+		_exit(EXIT_FAILURE);
+}
+
 int safe_start(struct caller *caller)
 {
 	bool is_setuid = geteuid() == 0 && getuid() != 0;
@@ -162,6 +173,7 @@ int safe_start(struct caller *caller)
 
 	caller->uid = getuid();
 	caller->gid = getgid();
+	invoker = *caller;
 	if (!rc)
 		rc = hold_signals(is_setuid);
 	if (!rc && is_setuid)

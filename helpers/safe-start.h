@@ -25,4 +25,10 @@ struct caller {
  */
 int safe_start(struct caller *caller) _must_check_ _nonnull_all_;
 
+/*
+ * Gives all power that a setuid program has back for good: what it prints is its caller's then.
+ * Ends the program if that fails.
+ */
+void give_up_power(void);
+
 #endif /* SAFE_START_H */

@@ -14,11 +14,15 @@
 #include <unistd.h>
 
 #include "fusesvc.h"
+#include "safe-start.h"
 
 #define LINE_SIZE   4096 /* what a pipe with room takes at once */
 #define PATIENCE_MS 1000
 
-/* He is waited for once, as a server may have many a warning to tell. */
+/*
+ * He is waited for once, as a server may have many a warning to tell. It may be a socket, whose
+ * other end would see root speaking: nothing that needs power comes after the first word.
+ */
 void say(int fd, const char *format, ...)
 {
 	static int patience = PATIENCE_MS;
@@ -36,6 +40,7 @@ void say(int fd, const char *format, ...)
 		len = sizeof(line) - 1;
 		line[len - 1] = '\n';
 	}
+	give_up_power();
 	if (poll(&pfd, 1, patience) == 0) {
 		patience = 0;
 		return;

@@ -65,6 +65,10 @@ static const struct {
 	{ SVC_E_SERVICE_ACCESS, MNT_EX_USAGE,
 	  "you may not use service \"%n\" (%s: %e); root can let users do so, see "
 	  "mount.fuse.svc(8)" },
+	{ SVC_E_GUESSED_SERVICE, MNT_EX_FAIL,
+	  "the source is of type \"%n\", but service \"%n\" is not available (nobody listens on "
+	  "%s: %e); "
+	  "systemctl enable --now " UNIT ".socket, or name another service by -t fuse.svc.NAME" },
 	{ SVC_E_SOURCE, MNT_EX_FAIL, "%s: cannot open the source: %e" },
 	{ SVC_E_SOURCE_TAG, MNT_EX_USAGE, "%s: only root may name a source so; use its path" },
 	{ SVC_E_UNKNOWN_TYPE, MNT_EX_FAIL,
@@ -86,6 +90,7 @@ static const struct {
 
 	{ SVC_E_ASKED_PATH, MNT_EX_FAIL,
 	  "service \"%n\": asked for \"%s\", which was not named to it" },
+	{ SVC_E_ASKED_SOURCE, MNT_EX_USAGE, "service \"%n\" wants a source, and none was named" },
 	{ SVC_E_ASKED_OPEN_FLAGS, MNT_EX_FAIL,
 	  "service \"%n\": asked to open \"%s\" in a way that is not allowed" },
 	{ SVC_E_ASKED_WRITE, MNT_EX_FAIL,

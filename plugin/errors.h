@@ -37,6 +37,7 @@ enum svc_code {
 	SVC_E_NO_NAME,
 	/* the source and the target */
 	SVC_E_SERVICE_ACCESS,
+	SVC_E_GUESSED_SERVICE,
 	SVC_E_SOURCE,
 	SVC_E_SOURCE_TAG,
 	SVC_E_UNKNOWN_TYPE,
@@ -52,6 +53,7 @@ enum svc_code {
 	SVC_E_FUSEDEV_RIGHTS,
 	/* what the server asked for and did not get */
 	SVC_E_ASKED_PATH,
+	SVC_E_ASKED_SOURCE,
 	SVC_E_ASKED_OPEN_FLAGS,
 	SVC_E_ASKED_WRITE,
 	SVC_E_ASKED_FORMAT,

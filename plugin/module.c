@@ -72,12 +72,12 @@ static int mount_stage(struct svc_mount *m)
 	return m->opts.remount ? svc_remount(m) : svc_parent_run(m);
 }
 
-/* "none" is how mount(8) says that there is no source. LABEL= and symlinks become the true path. */
+/* LABEL= and symlinks become the true path. */
 static int resolve_source(struct svc_mount *m)
 {
 	const char *source = mnt_context_get_source(m->cxt);
 
-	if (!source || !*source || strcmp(source, "none") == 0)
+	if (!source || !*source || strcmp(source, SVC_NO_SOURCE) == 0)
 		return 0;
 	if (m->uid == 0) { /* a user's path is for his child alone to look at */
 		const char *path = mnt_resolve_spec(source, mnt_context_get_cache(m->cxt));
@@ -182,9 +182,7 @@ static int run(struct svc_mount *m, enum svc_stage stage)
 	case SVC_STAGE_MOUNT:
 		return mount_stage(m);
 	case SVC_STAGE_POST:
-		if (m->opts.remount)
-			return svc_utab_remount(m);
-		return m->mounted ? svc_utab_add(m) : 0;
+		return m->mounted || m->opts.remount ? svc_utab_update(m) : 0;
 	}
 	return -EINVAL;
 }

@@ -67,8 +67,11 @@ int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *f
 	struct stat st;
 	int rc;
 
-	if (!was_named(m, req->path))
-		return refuse(m, req, SVC_E_ASKED_PATH, EPERM);
+	if (!was_named(m, req->path)) {
+		bool wants_source = !m->source && strcmp(req->path, SVC_NO_SOURCE) == 0;
+
+		return refuse(m, req, wants_source ? SVC_E_ASKED_SOURCE : SVC_E_ASKED_PATH, EPERM);
+	}
 	if (!are_flags_allowed(flags))
 		return refuse(m, req, SVC_E_ASKED_OPEN_FLAGS, EINVAL);
 	if (m->opts.read_only && (flags & O_ACCMODE) != O_RDONLY)

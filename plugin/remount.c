@@ -8,14 +8,10 @@
  * not.
  */
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/signalfd.h>
 
-#include "clock.h"
 #include "svc.h"
 
 static int refuse(struct svc_mount *m, uint32_t code, int err, const char *subject)
@@ -107,50 +103,16 @@ static int remount_now(struct svc_mount *m, const void *data, struct svc_result 
 }
 
 /* What is not written yet has to go to the server first, who may take its time, or for ever. */
-static int wait_for(struct svc_mount *m, const struct svc_worker *w)
-{
-	_cleanup_fd_ int signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC);
-	struct pollfd pfds[] = {
-		{ .fd = w->fd, .events = POLLIN },
-		{ .fd = signal_fd, .events = POLLIN },
-	};
-	int n;
-
-	if (signal_fd < 0)
-		return refuse(m, SVC_E_REMOUNT, errno, NULL);
-	n = poll(pfds, ARRAY_SIZE(pfds), poll_timeout(m->opts.timeout));
-	if (n > 0 && pfds[0].revents)
-		return 0;
-	if (n > 0)
-		return refuse(m, SVC_E_INTERRUPTED, EINTR, NULL);
-	return n < 0 ? refuse(m, SVC_E_REMOUNT, errno, NULL)
-		     : refuse(m, FUSESVC_E_TIMEOUT, ETIMEDOUT, NULL);
-}
-
 int svc_remount(struct svc_mount *m)
 {
-	struct svc_worker worker = { .fd = -1 };
-	struct svc_result result;
 	int rc;
 
-	(void)sigdelset(&m->signals, SIGCHLD);
 	/* mount(8) has looked already where the path leads: a server that hangs is not asked. */
 	(void)mnt_context_disable_canonicalize(m->cxt, 1);
-	rc = svc_worker_start(&worker, m, remount_now, NULL);
-	if (rc)
-		return refuse(m, SVC_E_REMOUNT, -rc, NULL);
-	rc = wait_for(m, &worker);
-	if (rc) {
-		(void)kill(worker.pid, SIGKILL);
-		svc_worker_forget(&worker);
+	rc = svc_worker_run(m, remount_now);
+	if (!rc || m->error.code)
 		return rc;
-	}
-	rc = svc_worker_end(&worker, &result);
-	if (!rc)
-		rc = result.rc;
-	if (!rc)
-		return 0;
-	if (result.error.code)
-		m->error = result.error;
-	return m->error.code ? rc : refuse(m, SVC_E_REMOUNT, -rc, NULL);
+	if (rc == -EINTR)
+		return refuse(m, SVC_E_INTERRUPTED, EINTR, NULL);
+	return refuse(m, rc == -ETIMEDOUT ? FUSESVC_E_TIMEOUT : SVC_E_REMOUNT, -rc, NULL);
 }

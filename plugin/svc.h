@@ -19,6 +19,8 @@
 #define SVC_TYPE     "fuse.svc"
 #define SVC_BLK_TYPE "fuseblk.svc"
 
+#define SVC_NO_SOURCE "none" /* how mount(8) says that there is none, and a server is told */
+
 #define SVC_TIMEOUT_MAX (365UL * 24 * 3600)
 
 /* Attributes in utab. */
@@ -54,6 +56,7 @@ struct svc_mount {
 	const char *target;	      /* as the caller wrote it */
 	char *source;		      /* what is mounted; NULL if the caller has none */
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
+	bool is_guess;		      /* it was, by now */
 	bool fuseblk;
 	dev_t source_dev;    /* of a source that is mounted as fuseblk */
 	unsigned int sector; /* its logical block size, 0 if that is not known */
@@ -132,6 +135,11 @@ typedef int svc_work(struct svc_mount *m, const void *data, struct svc_result *r
 int svc_worker_start(struct svc_worker *w, struct svc_mount *m, svc_work *what,
 		     const void *data) _must_check_ _nonnull_(1, 2, 3);
 bool svc_worker_has_ended(const struct svc_worker *w, int timeout_ms) _nonnull_all_;
+/* Until it has ended: 0; -EINTR: a signal came; -ETIMEDOUT. */
+int svc_worker_wait(const struct svc_worker *w, const sigset_t *signals,
+		    unsigned int timeout) _must_check_ _nonnull_all_;
+/* All at once, for as long as svc-timeout= says; what it returns, and the error that it leaves. */
+int svc_worker_run(struct svc_mount *m, svc_work *what) _must_check_ _nonnull_all_;
 /* Waits for it. 0 with a result, or -EOWNERDEAD: it died without a word. */
 int svc_worker_end(struct svc_worker *w, struct svc_result *result) _must_check_ _nonnull_all_;
 /* Waits for a process to end, but not for one that not even SIGKILL ends. 0 or -ETIMEDOUT. */
@@ -170,8 +178,7 @@ int svc_abort_connection(dev_t dev) _must_check_;
 int svc_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* utab.c */
-int svc_utab_add(struct svc_mount *m) _must_check_ _nonnull_all_;
-int svc_utab_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_utab_update(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* open.c: what a server may open */
 int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The child: it talks to the server and has no power.
+ * The child: it talks to the server and has no power but its caller's.
  *
  * It has become the caller for good. It pins the target, connects, serves the server's requests
  * by the table of least authority, and asks the parent for the few things that need privilege.
@@ -219,6 +219,7 @@ static int prepare(struct talk *t)
 		rc = svc_service_guess(m);
 		if (rc)
 			return rc;
+		m->is_guess = true;
 	}
 	if (t->target_fd < 0) {
 		rc = svc_target_pin(m, &t->target_fd, &t->target_fmt);
@@ -247,7 +248,7 @@ static int open_fuse_device(struct talk *t)
 static int start(struct talk *t)
 {
 	struct svc_mount *m = t->m;
-	const char *argv[] = { m->name, m->source ? m->source : "none", m->target, "-o",
+	const char *argv[] = { m->name, m->source ? m->source : SVC_NO_SOURCE, m->target, "-o",
 			       m->opts.server };
 	uint32_t flags =
 		(m->may_allow_other ? FUSESVC_ALLOW_OTHER : 0) | (m->fuseblk ? FUSESVC_FUSEBLK : 0);
@@ -270,6 +271,8 @@ static int start(struct talk *t)
 		m->error = *fusesvc_client_error(t->client);
 	if (m->error.step == FUSESVC_STEP_CONNECT && m->error.err == EACCES)
 		m->error.code = SVC_E_SERVICE_ACCESS;
+	if (m->error.code == FUSESVC_E_NOSERVICE && m->is_guess)
+		m->error.code = SVC_E_GUESSED_SERVICE;
 	return rc;
 }
 

@@ -5,8 +5,12 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "svc.h"
+
+#define UTAB	       "/run/mount/utab"
+#define USERS_UTAB_MAX (256 * 1024) /* bytes of utab, from which on users get no line in it */
 
 static void unref_fs(struct libmnt_fs **fs)
 {
@@ -53,7 +57,7 @@ static bool is_noted(struct libmnt_fs *fs)
 {
 	_cleanup_free_ char *line = NULL;
 	char wanted[FUSESVC_NAME_SIZE + 128];
-	FILE *f = fopen("/run/mount/utab", "re");
+	FILE *f = fopen(UTAB, "re");
 	bool found = false;
 	size_t size = 0;
 
@@ -68,6 +72,20 @@ static bool is_noted(struct libmnt_fs *fs)
 		found = true;
 	(void)fclose(f);
 	return found;
+}
+
+/*
+ * A user could make utab as long as he likes, by mounts that he unmounts in other ways than by
+ * umount(8): so it is for users only until it is long. They lose nothing but the wait for their
+ * server at the end.
+ */
+static bool has_no_room(const struct svc_mount *m)
+{
+	struct stat st;
+
+	if (m->uid == 0)
+		return false;
+	return stat(UTAB, &st) == 0 && st.st_size > USERS_UTAB_MAX;
 }
 
 /* @flags are MS_REMOUNT to change the line that is there, or 0 for a new one. */
@@ -142,29 +160,25 @@ static int change_line(struct svc_mount *m)
 	return rc;
 }
 
-static int update(struct svc_mount *m, int (*what)(struct svc_mount *m))
+static int update_now(struct svc_mount *m, const void *data, struct svc_result *result)
 {
-	struct libmnt_ns *old;
+	(void)data;
+	(void)result;
+	if (!mnt_context_switch_target_ns(m->cxt))
+		return -EINVAL;
+	return m->opts.remount ? change_line(m) : add_line(m);
+}
+
+/* libmount waits for its lock for as long as somebody holds it, and anybody can. */
+int svc_utab_update(struct svc_mount *m)
+{
 	int rc;
 
-	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt))
+	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
 		return 0;
-	old = mnt_context_switch_target_ns(m->cxt);
-	rc = old ? what(m) : -EINVAL;
-	if (old) /* the line is there, wherever we are now */
-		(void)mnt_context_switch_ns(m->cxt, old);
+	rc = svc_worker_run(m, update_now);
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,
 					 NULL);
 	return 0;
-}
-
-int svc_utab_add(struct svc_mount *m)
-{
-	return update(m, add_line);
-}
-
-int svc_utab_remount(struct svc_mount *m)
-{
-	return update(m, change_line);
 }

@@ -8,9 +8,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "clock.h"
 #include "svc.h"
 
 #define END_MS 1000 /* how long a process may take to exit after its last word */
@@ -69,6 +71,23 @@ bool svc_worker_has_ended(const struct svc_worker *w, int timeout_ms)
 	return poll(&pfd, 1, timeout_ms) > 0;
 }
 
+int svc_worker_wait(const struct svc_worker *w, const sigset_t *signals, unsigned int timeout)
+{
+	_cleanup_fd_ int signal_fd = signalfd(-1, signals, SFD_CLOEXEC);
+	struct pollfd pfds[] = {
+		{ .fd = w->fd, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN },
+	};
+	int n;
+
+	if (signal_fd < 0)
+		return -errno;
+	n = poll(pfds, ARRAY_SIZE(pfds), poll_timeout(timeout));
+	if (n < 0)
+		return -errno;
+	return n == 0 ? -ETIMEDOUT : pfds[0].revents ? 0 : -EINTR;
+}
+
 static bool read_result(int fd, struct svc_result *result)
 {
 	char *p = (char *)result;
@@ -109,6 +128,31 @@ int svc_worker_end(struct svc_worker *w, struct svc_result *result)
 	(void)svc_reap(w->pid, END_MS, &status);
 	svc_worker_forget(w);
 	return ok && result->rc <= 0 ? 0 : -EOWNERDEAD;
+}
+
+int svc_worker_run(struct svc_mount *m, svc_work *what)
+{
+	struct svc_worker worker = { .fd = -1 };
+	sigset_t signals = m->signals;
+	struct svc_result result;
+	int rc;
+
+	(void)sigdelset(&signals, SIGCHLD); /* that is the worker's end */
+	rc = svc_worker_start(&worker, m, what, NULL);
+	if (rc)
+		return rc;
+	rc = svc_worker_wait(&worker, &signals, m->opts.timeout);
+	if (rc) {
+		(void)kill(worker.pid, SIGKILL);
+		svc_worker_forget(&worker);
+		return rc;
+	}
+	rc = svc_worker_end(&worker, &result);
+	if (rc)
+		return rc;
+	if (result.error.code)
+		m->error = result.error;
+	return result.rc;
 }
 
 void svc_worker_forget(struct svc_worker *w)

@@ -654,7 +654,7 @@ mount.fuse.svc: $mnt: peer: 12 files"
   for option in fuse.svc.peer fuse.svc.other; do
     run_mount "$loop" "$mnt.2" -t "$option"
     assert_status 32
-    [[ $stderr == *'Device or resource busy'* ]]
+    [[ $stderr == *'is mounted already, or in use by something else'* ]]
     refute_mounted "$mnt.2"
     stat --file-system "$mnt" >/dev/null # asks the server
     assert_equal "$(ls -A "$mnt")" ''

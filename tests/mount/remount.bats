@@ -4,6 +4,7 @@
 # Other flags for what is mounted, by the stock mount(8).
 #
 # shellcheck disable=SC2016 # the scripted server has variables of its own
+# shellcheck disable=SC2154 # variables of lib.bash
 
 load ../lib
 

@@ -4,7 +4,7 @@
 # umount.fuse.svc, by the stock umount(8): when it returns, the server has written all and is gone.
 #
 # shellcheck disable=SC2016 # the scripted server has variables of its own
-# shellcheck disable=SC2154 # variables of lib.bash
+# shellcheck disable=SC2030,SC2031,SC2154 # variables of lib.bash, set anew in each test
 
 load ../lib
 
@@ -15,10 +15,10 @@ setup() {
 
 teardown() { clean_up; }
 
-# slow_server [LINE...]: one that has to write for as long as there is no $mnt.end
+# slow_server: one that has to write for as long as there is no $mnt.end
 slow_server() {
   obey hello args 'fsopen 0' 'source anything' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' serve \
-    "wait-file $mnt.end" "$@"
+    "wait-file $mnt.end"
 }
 
 mount_peer() {
