@@ -169,6 +169,14 @@ static int update_now(struct svc_mount *m, const void *data, struct svc_result *
 	return m->opts.remount ? change_line(m) : add_line(m);
 }
 
+/* Is a new line there, whatever became of whoever wrote it? */
+static bool is_added(const struct svc_mount *m)
+{
+	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
+
+	return !m->opts.remount && fs && set_attributes(m, fs) == 0 && is_noted(fs);
+}
+
 /* libmount waits for its lock for as long as somebody holds it, and anybody can. */
 int svc_utab_update(struct svc_mount *m)
 {
@@ -177,6 +185,8 @@ int svc_utab_update(struct svc_mount *m)
 	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
 		return 0;
 	rc = svc_worker_run(m, update_now);
+	if (rc == -EOWNERDEAD && is_added(m))
+		rc = 0;
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,
 					 NULL);
