@@ -18,8 +18,8 @@
 /* What a program keeps of its environment: the language of messages. */
 static const char *const kept[] = { "LANG", "LC_ALL", "LC_CTYPE", "LC_MESSAGES" };
 
-/* For root alone, as they steer libmount. */
-static const char *const kept_for_root[] = { "LIBMOUNT_DEBUG", "LIBMOUNT_FORCE_MOUNT2" };
+/* For root alone. What steers libmount has no effect in a process that nobody may trace. */
+static const char *const kept_for_root[] = { "LIBMOUNT_DEBUG" };
 
 static int open_standard_fds(void)
 {
@@ -141,7 +141,7 @@ static int restore(const char *const *names, size_t n, char **values)
 static int clean_environment(bool is_root)
 {
 	size_t n_root = is_root ? ARRAY_SIZE(kept_for_root) : 0;
-	char *values[ARRAY_SIZE(kept)], *root_values[ARRAY_SIZE(kept_for_root)];
+	char *values[ARRAY_SIZE(kept)], *root_values[ARRAY_SIZE(kept_for_root)] = { NULL };
 	int rc;
 
 	rc = save(kept, ARRAY_SIZE(kept), values);

@@ -113,17 +113,20 @@ static int name_target(const struct svc_mount *m, int target_fd, mode_t fmt, cha
 		(void)snprintf(buf, size, ".");
 		return fchdir(target_fd) < 0 ? -errno : 0;
 	}
-	/* The new mount API does not follow a link to a file, mount(2) does. */
-	if (setenv("LIBMOUNT_FORCE_MOUNT2", "always", 1) < 0)
-		return -errno;
 	return path_to_fd(m, target_fd, buf, size);
 }
 
 /*
- * For a user who is not root, without libmount: by the new mount API that looks at the root of what
- * it mounted, which nobody but this user may, and its switch for mount(2) does not work in a
- * set-user-ID program. All options have been checked against a list.
+ * With the new mount API, libmount looks at the root of what it mounted, which only the user may
+ * whose mount it is; and that API does not follow the link to a pinned file. libmount's switch for
+ * mount(2) does not work in a process that nobody may trace, as ours are.
  */
+static bool is_for_libmount(const struct svc_mount *m, mode_t fmt)
+{
+	return m->uid == 0 && fmt == S_IFDIR;
+}
+
+/* Without libmount. All options of a user who is not root have been checked against a list. */
 static int call_mount2(const struct svc_mount *m, const char *target, const char *optstr)
 {
 	_cleanup_free_ char *vfs = NULL, *data = NULL;
@@ -135,7 +138,10 @@ static int call_mount2(const struct svc_mount *m, const char *target, const char
 					  mnt_get_builtin_optmap(MNT_LINUX_MAP));
 	if (rc)
 		return rc;
-	return mount(m->source ? m->source : m->name, target, "fuse", flags, data) < 0 ? -errno : 0;
+	return mount(m->source ? m->source : m->name, target, m->fuseblk ? "fuseblk" : "fuse",
+		     flags, data) < 0
+		       ? -errno
+		       : 0;
 }
 
 static int call_libmount(const struct svc_mount *m, const char *target, const char *optstr)
@@ -236,8 +242,8 @@ static int mount_checked(struct svc_mount *m, const struct order *o, mode_t fmt)
 	if (!rc)
 		rc = name_target(m, o->target_fd, fmt, target, sizeof(target));
 	if (!rc)
-		rc = m->uid == 0 ? call_libmount(m, target, optstr)
-				 : call_mount2(m, target, optstr);
+		rc = is_for_libmount(m, fmt) ? call_libmount(m, target, optstr)
+					     : call_mount2(m, target, optstr);
 	return !rc && m->fuseblk && !svc_has_connection(m, o->fuse_fd)
 		       ? refuse_second_mount(m, o->target_fd)
 		       : rc;

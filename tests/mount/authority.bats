@@ -617,6 +617,17 @@ use_ext4_loop() {
   unmount
 }
 
+@test "fuseblk: a regular file as target" {
+  use_ext4_loop
+  mnt=$BATS_TEST_TMPDIR/file
+  touch "$mnt"
+  obey hello args 'fsopen 0' 'source x' 'mntpt file $TARGET' 'mount 0' init 'bye 0' 'serve file'
+  run_mount "$loop" "$mnt" -t fuse.svc.peer
+  assert_mount_works
+  assert_equal "$(mounted_as FSTYPE) $(mounted_as SOURCE)" "fuseblk.svc.peer $loop"
+  unmount
+}
+
 @test "fuseblk: O_EXCL is stripped" {
   use_ext4_loop
   ask 'open $SOURCE O_RDWR|O_EXCL' 'bdev $SOURCE O_RDONLY|O_EXCL 0'
