@@ -80,6 +80,16 @@ static void free_probe(blkid_probe *pr)
 	blkid_free_probe(*pr);
 }
 
+static bool has_several_types(blkid_probe pr)
+{
+	int n = 0;
+
+	(void)blkid_reset_probe(pr);
+	while (n < 2 && blkid_do_probe(pr) == 0)
+		n++;
+	return n > 1;
+}
+
 /* Returns 0 with the type; 1 if there is none, -2 if there are several, -1 on an error. */
 static int probe_type(int fd, char *name, size_t size)
 {
@@ -92,6 +102,8 @@ static int probe_type(int fd, char *name, size_t size)
 	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE) != 0)
 		return -1;
 	rc = blkid_do_safeprobe(pr);
+	if (rc == -1 && has_several_types(pr)) /* newer versions of libblkid make no difference */
+		return -2;
 	if (rc)
 		return rc;
 	if (blkid_probe_lookup_value(pr, "TYPE", &type, NULL) != 0 || !fusesvc_name_is_valid(type))
