@@ -247,7 +247,7 @@ compressed() {
 @test "7z" {
   require 7z
   plain_tree
-  (cd "$src" && 7z a -bd "$image.7z" . >/dev/null)
+  (cd "$src" && 7z a -bd -snl "$image.7z" . >/dev/null)
   serve "$image.7z"
   diff <(sums "$src") <(sums "$mnt")
   diff <(listing "$src" '%m %s %Ts %l' | tail -n +2) <(listing "$mnt" '%m %s %Ts %l' |
@@ -335,7 +335,7 @@ compressed() {
   plain_tree
   tar -cf "$image.tar" -C "$src" .
   gzip -k "$image.tar"
-  (cd "$src" && zip -qr "$image.zip" . && 7z a -bd "$image.7z" . >/dev/null)
+  (cd "$src" && zip -qr "$image.zip" . && 7z a -bd -snl "$image.7z" . >/dev/null)
   xorriso -as mkisofs -quiet -R -o "$image.iso" "$src" 2>/dev/null
   local f
   for f in tar tar.gz zip 7z; do
