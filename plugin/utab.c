@@ -12,6 +12,12 @@
 #define UTAB	       "/run/mount/utab"
 #define USERS_UTAB_MAX (256 * 1024) /* bytes of utab, from which on users get no line in it */
 
+/*
+ * With X-mount.subdir=, mount(8) has us mount on a place of its own, of which nothing is left when
+ * it has the directory where it was wanted. A line for that place would be nobody's, for ever.
+ */
+#define TEMPORARY_TARGET "/run/mount/tmptgt"
+
 static void unref_fs(struct libmnt_fs **fs)
 {
 	mnt_unref_fs(*fs);
@@ -108,6 +114,8 @@ static int add_line(struct svc_mount *m)
 	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
 	int rc;
 
+	if (strcmp(m->true_target, TEMPORARY_TARGET) == 0)
+		return 0;
 	if (!fs)
 		return -ENOMEM;
 	rc = mnt_fs_set_source(fs, m->source ? m->source : m->name);
