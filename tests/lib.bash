@@ -62,6 +62,14 @@ is_kernel_at_least() {
   ((major > $1 || (major == $1 && minor >= $2)))
 }
 
+# libmount_at_least VERSION: of the mount(8) that the tests run, like "2.39"
+libmount_at_least() {
+  local version
+  version=$(mount --version)
+  version=${version##*libmount }
+  printf '%s\n' "$1" "${version%%[: ]*}" | sort --check=quiet --version-sort
+}
+
 #
 # Looking
 #
@@ -264,6 +272,15 @@ use_loop() {
   loop_fds+=("$fd")
 }
 
+# stock_mount ARGS..., run_umount ARGS...: mount(8), umount(8), within a deadline
+stock_mount() { run_command mount "$@"; }
+run_umount() { run_command umount "$@"; }
+
+# fstab OPTIONS [SOURCE [TARGET [TYPE]]]: one line more
+fstab() {
+  printf '%s %s %s %s 0 0\n' "${2:-$img}" "${3:-$mnt}" "${4:-fuse.svc.peer}" "$1" >>/etc/fstab
+}
+
 is_mounted() { findmnt --nocanonicalize --noheadings --mountpoint "${1:-$mnt}" >/dev/null; }
 
 # mounted_as COLUMN [TARGET]: what findmnt says in a column about our mount
@@ -366,6 +383,12 @@ remove_users() {
 
 assert_status() {
   [[ $status == "$1" ]] || fail "exit code $status instead of $1"
+}
+
+# assert_quiet: it went well, without a word
+assert_quiet() {
+  assert_status 0 || return
+  [[ -z $stdout && -z $stderr ]] || fail "it said something"
 }
 
 # assert_log LINE...: the scripted server logs each of these lines, now or soon
