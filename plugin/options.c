@@ -192,6 +192,15 @@ static int parse_ours(struct svc_mount *m, const struct option *o)
 	return is_plain_flag(o) ? refuse_option(m, SVC_E_OPTION_VALUE, o) : 0;
 }
 
+/*
+ * With uhelper= root mounts, but the options are somebody else's: udisks hands on what a user says,
+ * with any value that he likes. Root's right to open files is not his.
+ */
+static bool are_options_handed_on(const struct svc_mount *m)
+{
+	return m->opts.user && mnt_optstr_get_option(m->opts.user, "uhelper", NULL, NULL) == 0;
+}
+
 static int give_to_server(struct svc_mount *m, const struct option *o)
 {
 	_cleanup_free_ char *value = NULL;
@@ -203,7 +212,7 @@ static int give_to_server(struct svc_mount *m, const struct option *o)
 			return -ENOMEM;
 	}
 	rc = append_for_server(&m->opts.server, o->name, o->name_len, value);
-	if (!rc && value && *value == '/')
+	if (!rc && value && *value == '/' && !are_options_handed_on(m))
 		rc = add_path(&m->opts, steal_pointer(&value));
 	return rc;
 }

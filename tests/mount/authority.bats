@@ -70,6 +70,12 @@ assert_refused() {
   assert_log 'arg 4: rw' 'open /etc/passwd: EPERM' 'open /etc/group: EPERM'
 }
 
+@test "open: with uhelper= the options are a user's, whose files are not root's to open" {
+  ask 'open /etc/passwd O_RDONLY' 'open $SOURCE O_RDONLY'
+  mount_as_peer -o 'uhelper=udisks2,acl=/etc/passwd'
+  assert_log 'arg 4: rw,acl=/etc/passwd' 'open /etc/passwd: EPERM' "open $img: OK ro reg"
+}
+
 @test "open: a path that nobody named" {
   ask 'open /etc/passwd O_RDONLY'
   mount_as_peer
