@@ -61,6 +61,14 @@ count_mounts() { our_mounts | wc -l; }
   rm /run/mount/utab
 }
 
+@test "command: -i: without the helper there is nothing to mount" {
+  stock_mount -i -t fuse.svc.peer "$img" "$mnt"
+  assert_status 32
+  refute_mounted
+  refute_utab
+  refute_log start
+}
+
 @test "command: -r and -w say how, whatever the line says" {
   fstab noauto,rw
   stock_mount -r "$mnt"

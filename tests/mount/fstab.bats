@@ -249,12 +249,20 @@ assert_found_by() {
   done
 }
 
-@test "fstab: LABEL= and UUID= of a real image" {
+@test "fstab: LABEL= and UUID= of a real image, and -L and -U" {
+  local option words
   require loop tool mkfs.ext4
   truncate -s 1M "$img"
   mkfs.ext4 -q -O ^has_journal -L 'fsvc label' -U 11111111-2222-3333-4444-555555555555 "$img"
   use_loop "$img"
   assert_found_by "$loop" 'LABEL=fsvc\040label' UUID=11111111-2222-3333-4444-555555555555
+  for option in '-L fsvc@label' '-U 11111111-2222-3333-4444-555555555555'; do
+    read -ra words <<<"$option"
+    stock_mount -t fuse.svc.peer "${words[@]//@/ }" "$mnt"
+    assert_mount_works
+    assert_equal "$(mounted_as SOURCE)" "$loop"
+    unmount
+  done
 }
 
 # partition FILE: a table with one partition, whose PARTUUID is 66737663-01
