@@ -273,12 +273,15 @@ partition() {
 }
 
 @test "fstab: PARTUUID= of a real partition" {
-  require loop
+  local rc=0
+  require loop tool partx
   truncate -s 4M "$img"
   partition "$img"
-  use_loop "$img" --partscan
-  [[ -b ${loop}p1 ]] || skip "a kernel that knows MBR partitions is needed" # not even CI can change that
-  assert_found_by "${loop}p1" PARTUUID=66737663-01
+  use_loop "$img"
+  partx --add "$loop" # the kernel need not know such tables
+  assert_found_by "${loop}p1" PARTUUID=66737663-01 || rc=1
+  partx --delete "$loop"
+  ((rc == 0))
 }
 
 #
