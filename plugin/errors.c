@@ -90,7 +90,7 @@ static const struct {
 
 	{ SVC_E_ASKED_PATH, MNT_EX_FAIL,
 	  "service \"%n\": asked for \"%s\", which was not named to it" },
-	{ SVC_E_ASKED_SOURCE, MNT_EX_USAGE, "service \"%n\" wants a source, and none was named" },
+	{ SVC_E_ASKED_SOURCE, MNT_EX_FAIL, "service \"%n\" wants a source, and none was named" },
 	{ SVC_E_ASKED_OPEN_FLAGS, MNT_EX_FAIL,
 	  "service \"%n\": asked to open \"%s\" in a way that is not allowed" },
 	{ SVC_E_ASKED_WRITE, MNT_EX_FAIL,

@@ -133,7 +133,7 @@ assert_refused() {
   touch none
   ask 'open none O_RDONLY'
   run_mount none "$mnt" -t fuse.svc.peer
-  assert_refused 'open none: EPERM' 'asked for "none"'
+  assert_refused 'open none: EPERM' 'service "peer" wants a source, and none was named'
 }
 
 @test "open: a directory" {

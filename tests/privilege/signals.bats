@@ -70,12 +70,14 @@ talker_dies() {
 
 # What is ignored there does no harm.
 talker_dies_or_not() {
-  local signal=$1
-  obey hello args 'open /here O_RDONLY quiet' 'sleep 0.5' 'fsopen 0' 'source x' 'mntpt 0 $TARGET' \
-    'mount 0' init 'bye 0' serve
+  local signal=$1 go=$BATS_TEST_TMPDIR/go
+  rm -f "$go"
+  obey hello args 'open /here O_RDONLY quiet' "wait-file $go" 'fsopen 0' 'source x' \
+    'mntpt 0 $TARGET' 'mount 0' init 'bye 0' serve
   start_in_state
   assert_log 'open /here: EPERM' || return
   send "$signal" "$(talker)" || return
+  : >"$go"
   finish_mount || return
   case $status in
   0) assert_entirely_mounted ;;
