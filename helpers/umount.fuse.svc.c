@@ -25,13 +25,13 @@
 #include "safe-start.h"
 #include "say.h"
 
-#define ARGS_MAX 16
+/* What is handed on to umount(8). */
+static const char *const plain_options[] = { "-f", "-l", "-n", "-r", "-v" };
 
 struct invocation {
 	struct libmnt_context *cxt;
-	const char *target;
-	char *args[ARGS_MAX]; /* of umount(8) */
-	size_t n_args;
+	const char *target, *ns;
+	bool is_set[ARRAY_SIZE(plain_options)];
 	bool lazy, verbose;
 };
 
@@ -62,19 +62,6 @@ static int usage(void)
 	return MNT_EX_SUCCESS;
 }
 
-static char *plain(const char *s)
-{
-	char *p;
-
-	memcpy(&p, &s, sizeof(p)); /* execvp() knows no const */
-	return p;
-}
-
-static void hand_on(struct invocation *inv, const char *arg)
-{
-	inv->args[inv->n_args++] = plain(arg);
-}
-
 /* Returns -1 to go on, or the exit code. */
 static int set_namespace(struct invocation *inv, char *ns)
 {
@@ -89,16 +76,13 @@ static int set_namespace(struct invocation *inv, char *ns)
 		    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
 		return MNT_EX_USAGE;
 	}
-	hand_on(inv, "-N");
-	hand_on(inv, ns);
+	inv->ns = ns;
 	return -1;
 }
 
 /* Returns -1 to go on, or the exit code. */
 static int parse_option(struct invocation *inv, int c, const char *arg)
 {
-	static const char *const handed_on[] = { "-f", "-l", "-n", "-r", "-v" };
-
 	switch (c) {
 	case 'h':
 		return usage();
@@ -117,9 +101,8 @@ static int parse_option(struct invocation *inv, int c, const char *arg)
 	}
 	inv->lazy |= c == 'l';
 	inv->verbose |= c == 'v';
-	for (size_t i = 0; i < ARRAY_SIZE(handed_on); i++)
-		if (handed_on[i][1] == c && inv->n_args < ARGS_MAX - 6)
-			hand_on(inv, handed_on[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(plain_options); i++)
+		inv->is_set[i] |= plain_options[i][1] == c;
 	return -1;
 }
 
@@ -127,8 +110,6 @@ static int parse_options(struct invocation *inv, int argc, char **argv)
 {
 	int c, excode;
 
-	hand_on(inv, "umount");
-	hand_on(inv, "-i");
 	while ((c = getopt_long(argc, argv, ":flnrvN:t:", long_options, NULL)) != -1) {
 		if ((c == 'h' || c == 'V') && argc != 2)
 			c = '?';
@@ -141,16 +122,34 @@ static int parse_options(struct invocation *inv, int argc, char **argv)
 	inv->target = argv[optind];
 	/* umount(8) has looked already where the path leads: a server that hangs is not asked. */
 	(void)mnt_context_disable_canonicalize(inv->cxt, 1);
-	if (*inv->target == '/')
-		hand_on(inv, "-c");
-	hand_on(inv, "--");
-	hand_on(inv, inv->target);
 	return -1;
+}
+
+static char *word(const char *s)
+{
+	char *p;
+
+	memcpy(&p, &s, sizeof(p)); /* execvp() knows no const */
+	return p;
 }
 
 _Noreturn static void execute(const struct invocation *inv)
 {
-	(void)execvp(inv->args[0], inv->args);
+	char *args[ARRAY_SIZE(plain_options) + 8] = { word("umount"), word("-i") };
+	size_t n = 2;
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain_options); i++)
+		if (inv->is_set[i])
+			args[n++] = word(plain_options[i]);
+	if (*inv->target == '/')
+		args[n++] = word("-c");
+	if (inv->ns) {
+		args[n++] = word("-N");
+		args[n++] = word(inv->ns);
+	}
+	args[n++] = word("--");
+	args[n] = word(inv->target);
+	(void)execvp(args[0], args);
 	say(STDERR_FILENO, PROGRAM ": cannot run umount(8): %s\n", strerror(errno));
 	_exit(MNT_EX_SYSERR);
 }

@@ -115,8 +115,7 @@ static const struct {
 	  "%s is mounted already, or in use by something else; see findmnt(8), lsblk(8)" },
 	{ SVC_E_UNDO, MNT_EX_FAIL,
 	  "the mount failed halfway and could not be undone: %e; umount it" },
-	{ SVC_E_NOT_MOUNTED, MNT_EX_USAGE,
-	  "remount: no file system of service \"%n\" is mounted here" },
+	{ SVC_E_NOT_MOUNTED, MNT_EX_USAGE, "remount: %s is not mounted here" },
 	{ SVC_E_STUCK_READ_ONLY, MNT_EX_FAIL,
 	  "remount: the service cannot write, as it got the source read-only; unmount it, and "
 	  "mount "

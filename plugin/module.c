@@ -4,11 +4,10 @@
  * order; what a feature does stands in the file of its name.
  */
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "svc.h"
@@ -98,13 +97,31 @@ static int resolve_source(struct svc_mount *m)
 					     NULL);
 }
 
-/* The kernel takes 512 bytes for granted, and a device with larger ones refuses that. */
-static unsigned int sector_size(const char *device)
+/*
+ * The kernel takes 512 bytes for granted, and a device with larger ones refuses that. A partition
+ * has those of its disk. sysfs tells, as to open the device could wait for it.
+ */
+static unsigned int sector_size(dev_t dev)
 {
-	_cleanup_fd_ int fd = open(device, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	int size;
+	static const char *const places[] = { "", "/.." };
 
-	return fd >= 0 && ioctl(fd, BLKSSZGET, &size) == 0 && size > 0 ? (unsigned int)size : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		unsigned int size = 0;
+		char path[96];
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path),
+			       "/sys/dev/block/%u:%u%s/queue/logical_block_size", major(dev),
+			       minor(dev), places[i]);
+		f = fopen(path, "re");
+		if (!f)
+			continue;
+		if (fscanf(f, "%u", &size) != 1)
+			size = 0;
+		(void)fclose(f);
+		return size;
+	}
+	return 0;
 }
 
 /* A block device of root's becomes fuseblk. What is no file at all is the service's to understand.
@@ -126,7 +143,7 @@ static int choose_fuseblk(struct svc_mount *m)
 	m->fuseblk = S_ISBLK(st.st_mode);
 	m->source_dev = st.st_rdev;
 	if (m->fuseblk)
-		m->sector = sector_size(m->source);
+		m->sector = sector_size(m->source_dev);
 	return 0;
 }
 

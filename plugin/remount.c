@@ -57,6 +57,7 @@ static int get_flags(const struct svc_mount *m, struct libmnt_fs *fs, unsigned l
 static int find_mount(struct svc_mount *m, struct libmnt_fs **fs, int *fd)
 {
 	const char *fstype, *name;
+	char what[FUSESVC_NAME_SIZE + 16];
 	uint64_t id;
 	int rc;
 
@@ -69,8 +70,10 @@ static int find_mount(struct svc_mount *m, struct libmnt_fs **fs, int *fd)
 	fstype = rc == 0 ? mnt_fs_get_fstype(*fs) : NULL;
 	name = svc_is_type(fstype) ? strstr(fstype, ".svc.") : NULL;
 	if (!name || (uint64_t)mnt_fs_get_id(*fs) != id ||
-	    (*m->name && strcmp(m->name, name + strlen(".svc.")) != 0))
-		return refuse(m, SVC_E_NOT_MOUNTED, EINVAL, *m->name ? m->name : NULL);
+	    (*m->name && strcmp(m->name, name + strlen(".svc.")) != 0)) {
+		(void)snprintf(what, sizeof(what), SVC_TYPE "%s%s", *m->name ? "." : "", m->name);
+		return refuse(m, SVC_E_NOT_MOUNTED, EINVAL, what);
+	}
 	return 0;
 }
 

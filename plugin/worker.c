@@ -142,6 +142,8 @@ int svc_worker_run(struct svc_mount *m, svc_work *what)
 	if (rc)
 		return rc;
 	rc = svc_worker_wait(&worker, &signals, m->opts.timeout);
+	if (rc == -EINTR && svc_worker_has_ended(&worker, END_MS))
+		rc = 0; /* it was as good as done */
 	if (rc) {
 		(void)kill(worker.pid, SIGKILL);
 		svc_worker_forget(&worker);

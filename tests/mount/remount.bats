@@ -165,7 +165,7 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
   assert_option rw
   run_command /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.other -o remount,ro
   assert_status 1
-  assert_error 'no file system of service "other" is mounted here'
+  assert_error 'remount: fuse.svc.other is not mounted here'
   run_command /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer -o remount,bind,ro
   assert_status 1
   assert_error 'bind, move or propagation: not supported'
@@ -173,7 +173,7 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
   unmount
   run_command /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer -o remount,ro
   assert_status 1
-  assert_error 'no file system of service "peer" is mounted here'
+  assert_error 'remount: fuse.svc.peer is not mounted here'
   run_command /sbin/mount.fuse.svc "$img" "$mnt/none" -t fuse.svc.peer -o remount,ro
   assert_status 32
 }

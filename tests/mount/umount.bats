@@ -312,13 +312,16 @@ assert_quiet() { [[ -z $stdout && -z $stderr ]] || fail "it said something"; }
 }
 
 @test "umount: by hand: usage" {
-  local args
-  for args in "" "a b" "-x /mnt" "-N" "--help /mnt"; do
+  local words args
+  for words in "" "a b" "-x /mnt" "-N" "--help /mnt"; do
     # shellcheck disable=SC2086 # words
-    run_command /sbin/umount.fuse.svc $args
+    run_command /sbin/umount.fuse.svc $words
     assert_status 1
     [[ $stderr == "umount.fuse.svc: "*"Try 'umount.fuse.svc --help'"* ]]
   done
+  read -ra args <<<"$(printf -- '-v -f -n -N /proc/self/ns/mnt %.0s' {1..30})"
+  run_command /sbin/umount.fuse.svc "${args[@]}" "$mnt"
+  assert_status 32
   run_command /sbin/umount.fuse.svc --help
   assert_status 0
   [[ $stdout == "Usage: umount.fuse.svc TARGET"* ]]
