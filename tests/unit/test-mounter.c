@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,6 +26,18 @@ _Noreturn void svc_talk(struct svc_mount *m, int sock, pid_t parent)
 {
 	child_script(sock);
 	_exit(EXIT_SUCCESS);
+}
+
+int __real_umount2(const char *target, int flags);
+int __wrap_umount2(const char *target, int flags);
+
+static int *unmount_flags; /* of the last one, in whatever process */
+
+int __wrap_umount2(const char *target, int flags)
+{
+	if (unmount_flags)
+		*unmount_flags = flags;
+	return __real_umount2(target, flags);
 }
 
 /*
@@ -329,6 +342,26 @@ static void the_undo_follows_the_mount_and_no_link(void **state)
 	assert_int_equal(st.st_mode & 07777, 0711);
 }
 
+/* It could be another's: the one of a device that is mounted already. */
+static void the_undo_hangs_up_on_our_connection_only(void **state)
+{
+	struct svc_mount *m = *state;
+
+	unmount_flags = mmap(NULL, sizeof(*unmount_flags), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(unmount_flags, MAP_FAILED);
+	for (int is_ours = 0; is_ours < 2; is_ours++) {
+		run(m, ask_for_own, 0, FUSESVC_E_NONE);
+		m->has_connection = is_ours;
+		assert_int_equal(svc_unmount(m), 0);
+		assert_int_equal(*unmount_flags, MNT_DETACH | (is_ours ? MNT_FORCE : 0));
+		close_fd_keep_errno(steal_fd(&m->target_fd));
+		free(m->true_target);
+		m->true_target = NULL;
+		m->mounted = false;
+	}
+}
+
 #define mounter_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -347,6 +380,7 @@ int main(void)
 		mounter_test(another_mount_namespace),
 		mounter_test(a_copy_in_another_mount_namespace),
 		mounter_test(the_undo_follows_the_mount_and_no_link),
+		mounter_test(the_undo_hangs_up_on_our_connection_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
