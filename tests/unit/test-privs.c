@@ -8,6 +8,7 @@
 
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/securebits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -26,6 +27,7 @@
 #define DAC	   (CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH))
 
 static const gid_t user_groups[] = { 65531, 65532 };
+static int securebits; /* with which the next one is started */
 
 static uint64_t allowed(uid_t uid)
 {
@@ -38,9 +40,10 @@ static uint64_t allowed(uid_t uid)
 static void try_as(uid_t uid, void (*attempt)(uid_t uid))
 {
 	struct svc_mount m = { .uid = uid, .gid = uid == 0 ? 0 : USER_GROUP };
-	int status = -1;
+	int status = -1, bits = securebits;
 	pid_t pid;
 
+	securebits = 0;
 	require_or_skip(geteuid() == 0, "root");
 	pid = fork();
 	assert_return_code(pid, errno);
@@ -48,6 +51,8 @@ static void try_as(uid_t uid, void (*attempt)(uid_t uid))
 		/* What should fail, and does not, must do no harm. */
 		expect_in_child(unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0);
 		expect_in_child(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		if (bits)
+			expect_in_child(prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0);
 		if (uid != 0)
 			expect_in_child(setgroups(ARRAY_SIZE(user_groups), user_groups) == 0);
 		expect_in_child(svc_become_caller(&m) == 0);
@@ -118,6 +123,13 @@ static void look_at_capabilities(uid_t uid)
 static void test_capabilities(void **state)
 {
 	try_as_both(look_at_capabilities);
+}
+
+/* The kernel takes them from whoever gives up root's id, but it can be told not to. */
+static void test_capabilities_that_the_kernel_leaves(void **state)
+{
+	securebits = SECBIT_NO_SETUID_FIXUP;
+	try_as(USER, look_at_capabilities);
 }
 
 static void ask_for_ids(uid_t uid)
@@ -394,6 +406,28 @@ static void test_what_the_parent_keeps(void **state)
 	}
 }
 
+/* Without CAP_SETPCAP nothing goes from the bounding set, which must not be taken for done. */
+static void test_a_bounding_set_that_stays(void **state)
+{
+	int status = -1;
+	pid_t pid;
+
+	require_or_skip(geteuid() == 0, "root");
+	pid = fork();
+	assert_return_code(pid, errno);
+	if (pid == 0) {
+		const struct svc_mount m = { .uid = 0 };
+		uint64_t set = capability_set("CapPrm:") & ~CAP(CAP_SETPCAP);
+
+		expect_in_child(set_capabilities(set, set, 0) == 0);
+		expect_in_child(svc_limit_capabilities(true) < 0);
+		expect_in_child(svc_become_caller(&m) < 0);
+		_exit(EXIT_SUCCESS);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Whoever cannot become the caller is told so, and does not go on half-way. */
 static void test_who_is_not_root(void **state)
 {
@@ -418,6 +452,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_capabilities_that_the_kernel_leaves),
 		cmocka_unit_test(test_ids_are_kept),
 		cmocka_unit_test(test_no_capability_comes_back),
 		cmocka_unit_test(test_deeds_of_root),
@@ -426,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_program_with_capabilities, make_bait,
 						remove_bait),
 		cmocka_unit_test(test_what_the_parent_keeps),
+		cmocka_unit_test(test_a_bounding_set_that_stays),
 		cmocka_unit_test(test_who_is_not_root),
 	};
 
