@@ -62,8 +62,8 @@ static int on_open(void *data, const struct fusesvc_open_request *req, int *fd)
 	    req->open_flags, req->block_size);
 	if (s->open_ends_mount)
 		assert_return_code(eventfd_write(s->wait, 1), errno);
-	if (rc == 0)
-		*fd = fcntl(s->file, F_DUPFD_CLOEXEC, 0);
+	/* Also if it refuses: a callback's mistake, of which a server must have nothing. */
+	*fd = fcntl(s->file, F_DUPFD_CLOEXEC, 0);
 	return rc;
 }
 

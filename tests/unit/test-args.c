@@ -295,6 +295,9 @@ static void other_descriptors(void **state)
 	file = memfd_create("large", MFD_CLOEXEC);
 	assert_return_code(ftruncate(file, ARGS_MAX_SIZE + 1), errno);
 	assert_not_read(file, -EBADMSG);
+	file = memfd_create("more than any memory", MFD_CLOEXEC);
+	assert_return_code(ftruncate(file, (off_t)1 << 50), errno);
+	assert_not_read(file, -EBADMSG);
 	file = memfd_create("zeros", MFD_CLOEXEC);
 	assert_return_code(ftruncate(file, 4096), errno);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file);

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -181,6 +182,28 @@ static void more_descriptors_are_a_breach(void **state)
 		assert_int_equal(count_fds(), before);
 		end(ch, peer);
 	}
+}
+
+/* Nothing else tells that the kernel had no room for it. */
+static void a_descriptor_that_got_lost(void **state)
+{
+	const int fd = 0;
+	struct rlimit limit, none;
+	struct channel_extra extra;
+	struct packet p;
+	struct channel *ch;
+	int peer = open_channel(&ch, true, false), rc;
+
+	send_raw(peer, reply_bytes, sizeof(reply_bytes), &fd, 1);
+	assert_return_code(getrlimit(RLIMIT_NOFILE, &limit), errno);
+	none = limit;
+	none.rlim_cur = 0;
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &none), errno);
+	rc = channel_recv(ch, &p, &extra);
+	assert_return_code(setrlimit(RLIMIT_NOFILE, &limit), errno);
+	assert_int_equal(rc, -EBADMSG);
+	assert_int_equal(extra.fd, -1);
+	end(ch, peer);
 }
 
 static void malformed_packet_with_a_descriptor(void **state)
@@ -413,6 +436,7 @@ int main(void)
 		unit_test_fds(empty_packet_is_the_end),
 		unit_test_fds(one_descriptor_passes),
 		unit_test_fds(more_descriptors_are_a_breach),
+		unit_test_fds(a_descriptor_that_got_lost),
 		unit_test_fds(malformed_packet_with_a_descriptor),
 		unit_test_fds(unwanted_descriptors_are_dropped),
 		unit_test_fds(unwanted_descriptors_are_never_closed),
