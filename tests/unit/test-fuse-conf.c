@@ -63,6 +63,7 @@ static void bad_ones(void **state)
 		{ "mount_max = 5k", 1 },
 		{ "mount_max = 2147483648", 1 },
 		{ "mount_max = 99999999999999999999", 1 },
+		{ "mount_max = 18446744073709551621", 1 }, /* 2^64 + 5 */
 		{ "mount_max = 1\nmount_max = 1", 2 },
 		{ "= 5", 1 },
 		{ "mount_max, = 5", 1 },

@@ -152,6 +152,22 @@ static void answers(void **state)
 	(void)close(pair[1]);
 }
 
+/* Who does not read them must not make the parent wait. */
+static void answers_that_nobody_reads(void **state)
+{
+	int pair[2], rc, n = 0;
+
+	make_pair(pair);
+	(void)alarm(30); /* else it waits for ever */
+	do
+		rc = svc_answer_send(pair[0], 0);
+	while (rc == 0 && ++n < 1000000);
+	(void)alarm(0);
+	assert_int_equal(rc, -EAGAIN);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +176,7 @@ int main(void)
 		unit_test_fds(strings_are_ended),
 		unit_test_fds(malformed_requests),
 		unit_test_fds(answers),
+		unit_test_fds(answers_that_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
