@@ -670,6 +670,29 @@ mount.fuse.svc: $mnt: peer: 12 files"
   done
 }
 
+has_no_helper() { [[ $(our_processes) != *mount.fuse.svc* ]]; }
+
+@test "a device whose mount is pending: whoever waits for it does not hang up on it" {
+  require loop sync-init
+  use_loop "$img"
+  obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' get-init \
+    "wait-file $BATS_TEST_TMPDIR/go" 'answer-init 0' 'reply mount' 'bye 0' serve
+  start_mount "$loop" "$mnt" -t fuse.svc.peer
+  assert_log 'get-init: OK'
+  mkdir "$mnt.2"
+  obey hello args 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' wait-eof
+  run_mount "$loop" "$mnt.2" -t fuse.svc.peer -o svc-timeout=1
+  assert_status 32
+  touch "$BATS_TEST_TMPDIR/go"
+  finish_mount
+  assert_status 0
+  assert_mounted
+  stat --file-system "$mnt" >/dev/null # asks the server
+  wait_for "$deadline" has_no_helper
+  umount "$mnt.2" 2>/dev/null || true # by a mount(2) that nothing ended, of which it told
+  unmount
+}
+
 @test "a goodbye that comes with the end of the mount" {
   require sync-init
   for _ in {1..10}; do
