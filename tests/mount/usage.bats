@@ -163,6 +163,11 @@ assert_refused() {
   unmount
 }
 
+@test "options: lists that are malformed make no good one together" {
+  mount_as_peer -o 'key="a' -o ro -o 'b"'
+  assert_refused 1 'malformed options'
+}
+
 #
 # Which service
 #
@@ -511,6 +516,19 @@ not_mounted_there() { ! mounted_there; }
   [[ $(utab) != *noexec* && $(utab) != *key* ]]
   unmount
   assert_equal "$(utab)" ''
+}
+
+@test "utab: a server whose name looks like numbers of its process" {
+  local server=$BATS_TEST_TMPDIR/'a) S 1 2 (b' pid start
+  cp "$FSVC_PEER" "$server"
+  start_service odd -- "$server" "$script" "$log"
+  run_mount "$img" "$mnt" -t fuse.svc.odd
+  assert_mount_works
+  pid=$(sed -n 's/^start: //p' "$log")
+  start=$(sed 's/.*) //' "/proc/$pid/stat" | cut -d ' ' -f 20)
+  assert_utab "ATTRS=svc=odd,svc.pid=$pid,svc.start=$start"
+  unmount
+  wait_gone "$pid" "$deadline"
 }
 
 @test "utab: no line if the mount failed" {

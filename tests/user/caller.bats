@@ -406,6 +406,8 @@ in_home() {
     if is_mounted; then
       assert_option nosuid nodev "user_id=$alice_id" || fail "$source"
       unmount
+    else
+      [[ $status != 0 ]] || fail "$source: nothing is mounted, and nobody is told"
     fi
     refute_log 'caller: 0:0'
   done

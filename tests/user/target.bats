@@ -57,11 +57,12 @@ assert_works_at() {
   assert_nothing_mounted
 }
 
-# assert_refused_at TARGET TEXT...: for want of a right
+# assert_refused_at TARGET TEXT...: for want of a right, and no server was bothered
 assert_refused_at() {
   mount_at "$1"
   assert_status 1 || return
   assert_error "${@:2}" || return
+  refute_log start || return
   assert_nothing_mounted
 }
 
