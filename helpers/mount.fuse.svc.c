@@ -13,6 +13,7 @@
 
 #include "fusesvc.h"
 #include "module.h"
+#include "namespace.h"
 #include "safe-start.h"
 #include "say.h"
 #include "x-options.h"
@@ -121,24 +122,6 @@ static int mount_it(const struct invocation *inv)
 	return excode;
 }
 
-/* A namespace is named by a process or by a file, as mount(8) takes it. Only root's is opened. */
-static int set_namespace(const struct invocation *inv, char *ns)
-{
-	char path[64], clean[FUSESVC_SUBJECT_SIZE];
-	size_t digits = strspn(ns, "0123456789");
-	int rc;
-
-	if (inv->caller.uid != 0)
-		return say_misuse("-N: only root may do that");
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
-	rc = mnt_context_helper_setopt(inv->cxt, 'N', digits && !ns[digits] ? path : ns);
-	if (rc == 0)
-		return -1;
-	say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
-	    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
-	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE ? MNT_EX_SYSERR : MNT_EX_USAGE;
-}
-
 /* Returns -1 to go on, or the exit code. */
 static int add_option(struct invocation *inv, int c, char *arg)
 {
@@ -179,7 +162,8 @@ static int parse_option(struct invocation *inv, int c, const char *arg)
 	case '?':
 		return say_bad_option(c, arg);
 	case 'N':
-		return set_namespace(inv, optarg);
+		return inv->caller.uid == 0 ? set_namespace(inv->cxt, optarg)
+					    : say_misuse("-N: only root may do that");
 	case 'o':
 		return add_options(inv, optarg);
 	default:

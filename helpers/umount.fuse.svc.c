@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "fusesvc.h"
 #include "module.h"
+#include "namespace.h"
 #include "safe-start.h"
 #include "say.h"
 
@@ -63,24 +64,6 @@ static int usage(void)
 }
 
 /* Returns -1 to go on, or the exit code. */
-static int set_namespace(struct invocation *inv, char *ns)
-{
-	char path[64], clean[FUSESVC_SUBJECT_SIZE];
-	size_t digits = strspn(ns, "0123456789");
-	int rc;
-
-	(void)snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", ns);
-	rc = mnt_context_set_target_ns(inv->cxt, digits && !ns[digits] ? path : ns);
-	if (rc) {
-		say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
-		    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
-		return MNT_EX_USAGE;
-	}
-	inv->ns = ns;
-	return -1;
-}
-
-/* Returns -1 to go on, or the exit code. */
 static int parse_option(struct invocation *inv, int c, const char *arg)
 {
 	switch (c) {
@@ -90,7 +73,8 @@ static int parse_option(struct invocation *inv, int c, const char *arg)
 		puts(PROGRAM " from " PACKAGE_STRING);
 		return MNT_EX_SUCCESS;
 	case 'N':
-		return set_namespace(inv, optarg);
+		inv->ns = optarg;
+		return set_namespace(inv->cxt, optarg);
 	case 't':
 		return -1;
 	case ':':
