@@ -70,6 +70,9 @@ libmount_at_least() {
   printf '%s\n' "$1" "${version%%[: ]*}" | sort --check=quiet --version-sort
 }
 
+# Does libmount mount by the new mount API? From 2.39 on, where it finds it (tests/matrix/run).
+has_mount_api() { [[ -z ${FSVC_MOUNT2:-} ]] && libmount_at_least 2.39; }
+
 #
 # Looking
 #

@@ -17,9 +17,6 @@ setup() {
 
 teardown() { clean_up; }
 
-# has_new_api: does the libmount here know it, and does the kernel?
-has_new_api() { [[ $(mount --version) == *fd-based-mount* && -z ${FSVC_MOUNT2:-} ]]; }
-
 # traced_mount TARGET: what mounts a FUSE file system, by its name
 traced_mount() {
   run_command strace -f -qq -o "$trace" -e trace=mount,fsopen,move_mount \
@@ -30,7 +27,7 @@ traced_mount() {
 }
 
 @test "api: a directory is mounted by the API that libmount has" {
-  if has_new_api; then
+  if has_mount_api; then
     assert_equal "$(traced_mount "$mnt")" 'fsopen move_mount'
   else
     assert_equal "$(traced_mount "$mnt")" mount

@@ -103,6 +103,12 @@ a_tar() {
   a_tar
   if libmount_at_least 2.39; then root=/sub inside=inside; fi
   stock_mount -t fuse.svc.archive -o X-mount.subdir=sub,x-a=1 "$img" "$mnt"
+  if libmount_at_least 2.39 && ! has_mount_api; then # mount(8) finds out too late, and does not tell
+    assert_quiet
+    assert_equal "$(our_mounts)" ''
+    rm /run/mount/utab # its line stays
+    return
+  fi
   assert_mount_works
   assert_equal "$(mounted_as FSROOT)" "$root"
   assert_equal "$(ls "$mnt")" "$inside"
@@ -183,12 +189,12 @@ a_tar() {
 
 @test "utab: the options of a line in fstab, whatever its source is" {
   require loop tool mkfs.ext4
-  local source
+  local source label=fsvc-$RANDOM-$RANDOM # the device of no other run
   truncate -s 1M "$img"
-  mkfs.ext4 -q -O ^has_journal -L fsvc-utab "$img"
+  mkfs.ext4 -q -O ^has_journal -L "$label" "$img"
   ln -s "$img" "$img.link"
   use_loop "$img"
-  for source in "$img" "$img.link" "$loop" LABEL=fsvc-utab peer; do
+  for source in "$img" "$img.link" "$loop" "LABEL=$label" peer; do
     : >/etc/fstab
     fstab noauto,x-a=1,x-b "$source"
     obey_and_mount

@@ -148,7 +148,7 @@ a_file() {
   stock_mount -a
   assert_quiet
   assert_equal "$(count_mounts)" 2
-  if libmount_at_least 2.39; then # before, mount(8) sets the flags that are said, and clears others
+  if has_mount_api; then # without, mount(8) sets the flags that are said, and clears others
     assert_equal "$(mounted_as VFS-OPTIONS "$mnt.2")" ro,nosuid,nodev,relatime
   fi
   assert_equal "$(mounted_as VFS-OPTIONS "$mnt.2" | cut -d , -f 1)" ro

@@ -28,7 +28,11 @@ assert_remounted() {
   assert_status 0 || return
   [[ -z $stderr ]] || fail "stderr is not empty" || return
   assert_option "$@" || return
-  assert_utab svc=peer, svc.pid= svc.start=
+  if libmount_at_least 2.39 && [[ $(utab) == *OPTS=* ]]; then
+    assert_utab "TARGET=$mnt " # mount(8) writes its own options after us, and drops attributes
+  else
+    assert_utab svc=peer, svc.pid= svc.start=
+  fi
 }
 
 # What the mount and the file system behind it say: "ro ro", "rw rw" ...
