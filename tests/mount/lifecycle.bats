@@ -644,7 +644,7 @@ mount.fuse.svc: $mnt: peer: 12 files"
 
 @test "a device that is mounted already: refused, and the first mount lives on" {
   require loop
-  local option
+  local option first
   start_peer other
   use_loop "$img"
   obey_and_mount
@@ -663,8 +663,9 @@ mount.fuse.svc: $mnt: peer: 12 files"
   # And at the same time: one of them wins.
   for option in 1 2 3; do
     run_mount "$loop" "$mnt" -t fuse.svc.peer &
+    first=$!
     run_mount "$loop" "$mnt.2" -t fuse.svc.other &
-    wait %+ %- || true
+    wait "$first" "$!" || true
     assert_equal "$(our_mounts | wc -l)" 1
     umount "$mnt" 2>/dev/null || umount "$mnt.2"
   done
