@@ -30,9 +30,9 @@
  * Asking a /dev/fuse that waits for its mount would wait with it. Kernels where one can do so show
  * the connection in its fdinfo.
  */
-static bool is_shown_in_fdinfo(const struct svc_mount *m, int fuse_fd)
+bool svc_connection_of(const struct svc_mount *m, int fuse_fd, unsigned int *number)
 {
-	char path[32], text[1024];
+	char path[32], text[1024], *at;
 	_cleanup_fd_ int fd = -1;
 	ssize_t n;
 
@@ -42,16 +42,18 @@ static bool is_shown_in_fdinfo(const struct svc_mount *m, int fuse_fd)
 	if (n < 0)
 		return false;
 	text[n] = '\0';
-	return strstr(text, "\nfuse_connection:") != NULL;
+	at = strstr(text, "\nfuse_connection:");
+	return at && sscanf(at, "\nfuse_connection: %u", number) == 1;
 }
 
 bool svc_has_connection(const struct svc_mount *m, int fuse_fd)
 {
 	_cleanup_fd_ int other = -1;
 	uint32_t fd = (uint32_t)fuse_fd;
+	unsigned int number;
 	char path[32];
 
-	if (is_shown_in_fdinfo(m, fuse_fd))
+	if (svc_connection_of(m, fuse_fd, &number))
 		return true;
 	/* The device anew, also where the mount namespace has none. */
 	(void)snprintf(path, sizeof(path), "self/fd/%d", fuse_fd);

@@ -329,6 +329,7 @@ int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_
 		}
 	}
 	m->has_connection = rc == 0 || svc_has_connection(m, mounter->fuse_fd);
+	(void)svc_connection_of(m, mounter->fuse_fd, &m->connection);
 	close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
 	return rc;
 }

@@ -3,9 +3,10 @@
  * The server of a mount, for whoever unmounts: which process it is, as utab tells, and whether it
  * has ended, which is when all is written.
  *
- * A pid is believed only together with the time at which the process was started. The connection is
- * known by its open folder in fusectl, as its number may soon be another mount's. Must never hang
- * up by itself: what the server has not written yet would be lost.
+ * A pid is believed only together with the time at which the process was started, and the number of
+ * the connection that it serves. The connection is known by its open folder in fusectl, as its
+ * number may soon be another mount's. Must never hang up by itself: what the server has not written
+ * yet would be lost.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -71,12 +72,15 @@ static bool get_number(struct libmnt_fs *fs, const char *name, unsigned long lon
 /* The process that utab names, if it is still the same. */
 static void find_process(struct libmnt_fs *fs, struct svc_server *s)
 {
-	unsigned long long pid, start, timeout, now;
+	unsigned long long pid, start, connection, timeout, now;
 
 	if (get_number(fs, SVC_ATTR_TIMEOUT, &timeout) && timeout <= SVC_TIMEOUT_MAX)
 		s->timeout = (unsigned int)timeout;
 	if (!get_number(fs, SVC_ATTR_PID, &pid) || !get_number(fs, SVC_ATTR_START, &start) ||
 	    pid == 0 || pid > INT_MAX)
+		return;
+	/* Folders that were renamed can make the line of one mount look like that of another. */
+	if (get_number(fs, SVC_ATTR_CONNECTION, &connection) && connection != s->connection)
 		return;
 	s->pid_fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
 	if (s->pid_fd < 0)

@@ -24,11 +24,12 @@
 #define SVC_TIMEOUT_MAX (365UL * 24 * 3600)
 
 /* Attributes in utab. */
-#define SVC_ATTR_NAME	   "svc"
-#define SVC_ATTR_PID	   "svc.pid"
-#define SVC_ATTR_START	   "svc.start" /* so that a pid is never a reused one */
-#define SVC_ATTR_TIMEOUT   "svc.timeout"
-#define SVC_ATTR_READ_ONLY "svc.ro" /* there is no way to write: no descriptor for it was given */
+#define SVC_ATTR_NAME	    "svc"
+#define SVC_ATTR_PID	    "svc.pid"
+#define SVC_ATTR_START	    "svc.start"	     /* so that a pid is never a reused one */
+#define SVC_ATTR_CONNECTION "svc.connection" /* so that it is never another mount's */
+#define SVC_ATTR_TIMEOUT    "svc.timeout"
+#define SVC_ATTR_READ_ONLY  "svc.ro" /* there is no way to write: no descriptor for it was given */
 
 /* What the caller's -o options say: options.c */
 struct svc_options {
@@ -72,7 +73,8 @@ struct svc_mount {
 	char *true_target;
 	uint64_t target_mnt_id; /* the mount in which the mount point lies */
 	pid_t server_pid;
-	bool is_read_only; /* the file system cannot be made writable later */
+	unsigned int connection; /* its number in fusectl, 0 if that is not known */
+	bool is_read_only;	 /* the file system cannot be made writable later */
 	bool mounted;
 };
 
@@ -167,6 +169,8 @@ int svc_process_start(pid_t pid, unsigned long long *ticks) _must_check_ _nonnul
 
 /* fusectl.c: was a mount made of that /dev/fuse? */
 bool svc_has_connection(const struct svc_mount *m, int fuse_fd) _must_check_ _nonnull_all_;
+/* By which number, where the kernel tells (6.18)? */
+bool svc_connection_of(const struct svc_mount *m, int fuse_fd, unsigned int *number) _nonnull_all_;
 /* The connection of the mount with that device number, and a file in its folder; or -errno. */
 unsigned int svc_connection_number(dev_t dev);
 int svc_connection_open(unsigned int number, const char *name,

@@ -48,6 +48,8 @@ static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 		rc = append(&attributes, SVC_ATTR_PID, (unsigned int)m->server_pid);
 	if (!rc && start)
 		rc = append(&attributes, SVC_ATTR_START, start);
+	if (!rc && start && m->connection)
+		rc = append(&attributes, SVC_ATTR_CONNECTION, m->connection);
 	if (!rc && m->opts.timeout != FUSESVC_TIMEOUT)
 		rc = append(&attributes, SVC_ATTR_TIMEOUT, m->opts.timeout);
 	if (!rc && m->is_read_only)

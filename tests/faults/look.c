@@ -77,6 +77,16 @@ static void find_lines(const char *path, const char *word, int skip, char text[T
 		(void)fclose(f);
 }
 
+static void remove_number(char *text, const char *before)
+{
+	char *at = strstr(text, before), *end = at ? at + strlen(before) : NULL;
+
+	if (!at)
+		return;
+	end += strspn(end, "0123456789");
+	memmove(at, end, strlen(end) + 1);
+}
+
 void look_at(const char *target, const char *ns, struct mounted *now)
 {
 	char path[64];
@@ -87,6 +97,8 @@ void look_at(const char *target, const char *ns, struct mounted *now)
 	blank_number(now->utab, "ID=");
 	blank_number(now->utab, "svc.pid=");
 	blank_number(now->utab, "svc.start=");
+	remove_number(now->utab,
+		      ",svc.connection="); /* where the kernel does not tell, it is not there */
 }
 
 void read_log(const char *path, char log[TEXT_SIZE])

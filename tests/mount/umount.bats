@@ -210,6 +210,23 @@ assert_quiet() { [[ -z $stdout && -z $stderr ]] || fail "it said something"; }
   : >"$mnt.end"
 }
 
+@test "umount: a line that is of another mount, as names have changed" {
+  local connection
+  slow_server
+  mount_peer
+  connection=$(utab | sed -n 's/.*svc\.connection=\([0-9]*\).*/\1/p')
+  if [[ -n $connection ]]; then # Linux 6.18
+    assert_equal "0:$connection" "$(mounted_as MAJ:MIN)"
+    sed -i "s/svc.connection=$connection/svc.connection=$((connection + 1))/" /run/mount/utab
+  else
+    sed -i "s/svc.start=/svc.connection=1,svc.start=/" /run/mount/utab
+  fi
+  run_umount "$mnt"
+  assert_status 0
+  refute_mounted
+  : >"$mnt.end"
+}
+
 @test "umount: lines in utab that are no numbers" {
   local value
   for value in 0 -1 99999999999999999999999999 4294967297 x ''; do
