@@ -538,5 +538,13 @@ clean_up() {
     printf 'loop devices left:\n%s\n' "$(our_loops)"
     rc=1
   fi
+  valgrind_found_nothing || rc=1
   return "$rc"
+}
+
+# Of the helper and its children, if they ran under valgrind (tests/run).
+valgrind_found_nothing() {
+  [[ -d $FSVC_INSIDE/valgrind ]] || return 0
+  ! grep -h ^== "$FSVC_INSIDE"/valgrind/* || return
+  rm -f "$FSVC_INSIDE"/valgrind/*
 }

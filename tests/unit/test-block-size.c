@@ -43,6 +43,7 @@ static int begin(void **state)
 {
 	struct place *p = calloc(1, sizeof(*p));
 
+	*state = p;
 	if (!p)
 		return -1;
 	strcpy(p->dir, "/tmp/test-block-size.XXXXXX");
@@ -56,7 +57,6 @@ static int begin(void **state)
 	(void)sigemptyset(&p->m.signals);
 	(void)sigaddset(&p->m.signals, SIGCHLD);
 	(void)sigprocmask(SIG_BLOCK, &p->m.signals, NULL);
-	*state = p;
 	return 0;
 }
 

@@ -172,7 +172,7 @@ static int begin(void **state)
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
 		return 0; /* without a context: a skip */
 	strcpy(strrchr(top, '.'), ".XXXXXX");
-	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(top) ||
+	if (mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 || !mkdtemp(top) ||
 	    mount("x", top, "tmpfs", 0, "mode=755") < 0 || chdir(top) < 0 ||
 	    mkdir("own", 0700) < 0 || chown("own", USER, USER) < 0 || mkdir("roots", 0755) < 0 ||
 	    mknod("roots-file", S_IFREG | 0644, 0) < 0 || mkdir("sticky", 0777) < 0 ||

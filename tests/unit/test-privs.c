@@ -50,7 +50,7 @@ static void try_as(uid_t uid, void (*attempt)(uid_t uid))
 	if (pid == 0) {
 		/* What should fail, and does not, must do no harm. */
 		expect_in_child(unshare(CLONE_NEWNS | CLONE_NEWUTS) == 0);
-		expect_in_child(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+		expect_in_child(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0);
 		if (bits)
 			expect_in_child(prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) == 0);
 		if (uid != 0)
@@ -268,7 +268,7 @@ static int make_bait(void **state)
 	assert_return_code(chmod(b->dir, 0755), errno);
 	/* Whatever options /tmp is mounted with. */
 	assert_return_code(unshare(CLONE_NEWNS), errno);
-	assert_return_code(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), errno);
+	assert_return_code(mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL), errno);
 	assert_return_code(mount("none", b->dir, "tmpfs", 0, "mode=755"), errno);
 	(void)snprintf(b->path, sizeof(b->path), "%s/cat", b->dir);
 	copy_file("/bin/cat", b->path);
