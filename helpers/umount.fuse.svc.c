@@ -157,7 +157,7 @@ static int not_unmounted_in_time(const struct invocation *inv, const struct svc_
 static int run_umount(const struct invocation *inv, const struct svc_server_info *server)
 {
 	struct pollfd pfd = { .events = POLLIN };
-	int status;
+	int status, n;
 	pid_t pid = fork();
 
 	if (pid == 0)
@@ -165,7 +165,10 @@ static int run_umount(const struct invocation *inv, const struct svc_server_info
 	if (pid < 0)
 		return say_system_error(-errno);
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (pfd.fd >= 0 && poll(&pfd, 1, poll_timeout(server->timeout)) == 0) {
+	do /* job control may come in between */
+		n = pfd.fd < 0 ? 1 : poll(&pfd, 1, poll_timeout(server->timeout));
+	while (n < 0 && errno == EINTR);
+	if (n == 0) {
 		(void)not_unmounted_in_time(inv, server, pid);
 		return -1;
 	}
