@@ -15,21 +15,11 @@
 
 #include "cleanup.h"
 #include "rule.h"
+#include "words.h"
 
 #define PRESET_MAX_SIZE	 (64 * 1024) /* bytes of a file */
 #define PRESET_MAX_LINE	 1024	     /* bytes of a line */
 #define PRESET_MAX_RULES 512	     /* in a file */
-
-/* Words of a value, each with its terminator. */
-struct preset_words {
-	const char **word; /* with a NULL at the end, or NULL if there are none */
-	size_t n;
-};
-
-/* What stands for something else in a word of arguments and prepare. */
-#define PRESET_SOURCE	  "{source}"
-#define PRESET_MOUNTPOINT "{mountpoint}"
-#define PRESET_OPTIONS	  "{options}" /* a word of its own */
 
 struct preset {
 	const char *description;
@@ -53,8 +43,8 @@ struct preset {
  * it: escape it once, where it is printed.
  */
 struct preset_error {
-	char file[256];	   /* or empty: it is not about a file */
-	unsigned int line; /* or 0: it is not about one line */
+	char file[PATH_MAX]; /* or empty: it is not about a file */
+	unsigned int line;   /* or 0: it is not about one line */
 	char text[512];
 };
 

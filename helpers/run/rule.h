@@ -32,11 +32,8 @@ struct rule {
 	enum rule_type type;
 	const char *name;
 	const char *choices; /* a|b|c */
-	const char *word;    /* what it is passed on as, {} is the value */
+	const char *word;    /* what it is passed on as, WORD_VALUE is the value */
 };
-
-/* What stands for the value in the word of a translation. */
-#define RULE_VALUE "{}"
 
 /*
  * Understands NAME or NAME=TYPE; @text is cut into the rule's strings.

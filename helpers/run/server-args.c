@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Command lines of servers, see server-args.h. Must never pass anything on that no rule of the
+ * preset speaks of, nor a source that a server could take for an option.
+ */
+#include "server-args.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SHOWN 100 /* bytes of an option that an error shows */
+
+/* What is put together from pieces. Without memory, it only counts. */
+struct text {
+	char *buf;
+	size_t len;
+};
+
+static void put(struct text *t, const char *s, size_t len)
+{
+	if (t->buf)
+		memcpy(t->buf + t->len, s, len);
+	t->len += len;
+}
+
+static void put_string(struct text *t, const char *s)
+{
+	put(t, s, strlen(s));
+}
+
+/* @s with all of a placeholder replaced. */
+static void put_replaced(struct text *t, const char *s, const char *placeholder, const char *value)
+{
+	const char *at;
+
+	for (; (at = strstr(s, placeholder)); s = at + strlen(placeholder)) {
+		put(t, s, (size_t)(at - s));
+		put_string(t, value);
+	}
+	put_string(t, s);
+}
+
+/* An option of the caller's. */
+struct option {
+	char *name;
+	const char *value; /* or NULL */
+};
+
+struct digest {
+	const struct preset *p;
+	const char *service;
+	struct text list; /* what the server gets of them */
+	bool is_read_only;
+	struct preset_error *e;
+};
+
+static int refuse(struct digest *d, const struct option *o, const char *trouble)
+{
+	return preset_error_set(d->e, EINVAL, "option %.*s%s%.*s: %s", SHOWN, o->name,
+				o->value ? "=" : "", SHOWN, o->value ? o->value : "", trouble);
+}
+
+static int refuse_unknown(struct digest *d, const struct option *o)
+{
+	return preset_error_set(d->e, EINVAL, "option \"%.*s\" is not known to the service \"%s\"",
+				SHOWN, o->name, d->service);
+}
+
+/* The rule for an option as it was said, else one of the same name, else NULL. */
+static const struct rule *find_rule(const struct preset *p, const struct option *o)
+{
+	const struct rule *other = NULL;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct rule *r = &p->rules[i];
+
+		if (strcmp(r->name, o->name) != 0)
+			continue;
+		if ((r->type != RULE_FLAG) == !!o->value)
+			return r;
+		other = r;
+	}
+	return other;
+}
+
+static void put_option(struct text *t, const struct rule *r, const struct option *o)
+{
+	if (r->action == RULE_TRANSLATE) {
+		put_replaced(t, r->word, WORD_VALUE, o->value ? o->value : "");
+		return;
+	}
+	put_string(t, o->name);
+	if (o->value) {
+		put_string(t, "=");
+		put_string(t, o->value);
+	}
+}
+
+static int pass_on(struct digest *d, const struct rule *r, const struct option *o)
+{
+	struct text size = { 0 };
+
+	put_option(&size, r, o);
+	if (d->list.len + 1 + size.len >= SERVER_MAX_OPTIONS)
+		return refuse(d, o, "too much, together with those before");
+	if (d->list.len)
+		put_string(&d->list, ",");
+	put_option(&d->list, r, o);
+	return 0;
+}
+
+static int digest_option(struct digest *d, const struct option *o)
+{
+	char buf[PRESET_MAX_LINE + 16];
+	const struct rule *r;
+	const char *trouble;
+
+	if (is_mount_flag(o->name)) {
+		if (o->value)
+			return refuse(d, o, "takes no value");
+		if (strcmp(o->name, "ro") == 0 || strcmp(o->name, "rw") == 0)
+			d->is_read_only = o->name[1] == 'o';
+		return 0;
+	}
+	r = find_rule(d->p, o);
+	if (!r)
+		return refuse_unknown(d, o);
+	if (r->type != RULE_FLAG && !o->value)
+		return refuse(d, o, "needs a value");
+	trouble = o->value ? rule_check_value(r, o->value, buf, sizeof(buf)) : NULL;
+	if (trouble)
+		return refuse(d, o, trouble);
+	return r->action == RULE_IGNORE ? 0 : pass_on(d, r, o);
+}
+
+/*
+ * Cuts the next option off. A backslash stays where it is, with what it escapes: no rule allows
+ * either of them.
+ */
+static bool next_option(char **rest, struct option *o)
+{
+	char *end = *rest, *equals;
+
+	if (*end == '\0')
+		return false;
+	o->name = end;
+	while (*end && *end != ',')
+		end += *end == '\\' && end[1] ? 2 : 1;
+	*rest = *end ? end + 1 : end;
+	*end = '\0';
+	equals = strchr(o->name, '=');
+	o->value = equals ? equals + 1 : NULL;
+	if (equals)
+		*equals = '\0';
+	return true;
+}
+
+int server_options_parse(const struct preset *p, const char *service, const char *options,
+			 struct server_options *o, struct preset_error *e)
+{
+	_cleanup_free_ char *copy = NULL, *list = NULL;
+	struct digest d = { .p = p, .service = service, .e = e };
+	struct option option;
+	char *rest;
+	int rc = 0;
+
+	*o = (struct server_options){ 0 };
+	if (strlen(options) >= SERVER_MAX_OPTIONS)
+		return preset_error_set(e, EINVAL, "the options are too long");
+	rest = copy = strdup(options);
+	d.list.buf = list = malloc(SERVER_MAX_OPTIONS);
+	if (!copy || !list)
+		return preset_error_set(e, ENOMEM, "%s", strerror(ENOMEM));
+	while (!rc && next_option(&rest, &option))
+		if (*option.name || option.value) /* nothing between two commas */
+			rc = digest_option(&d, &option);
+	if (rc)
+		return rc;
+	list[d.list.len] = '\0';
+	o->is_read_only = d.is_read_only;
+	o->list = steal_pointer(&list);
+	return 0;
+}
+
+void server_options_free(struct server_options *o)
+{
+	free(o->list);
+	*o = (struct server_options){ 0 };
+}
+
+int server_source_check(const struct preset *p, const char *source, struct preset_error *e)
+{
+	const char *trouble = NULL;
+
+	if (!p->has_text_source)
+		return 0;
+	if (*source == '\0')
+		trouble = "it is empty";
+	else if (*source == '-')
+		trouble = "it begins with \"-\"";
+	else if (strlen(source) >= SERVER_MAX_SOURCE)
+		trouble = "it is too long";
+	else if (has_control_character(source))
+		trouble = "it has a control character";
+	return trouble ? preset_error_set(e, EINVAL, "source \"%.*s\": %s", SHOWN, source, trouble)
+		       : 0;
+}
+
+/* A command line that is put together. Without memory, it only counts. */
+struct command {
+	struct text text;
+	char **argv;
+	size_t argc;
+};
+
+static void begin_argument(struct command *c)
+{
+	if (c->argv)
+		c->argv[c->argc] = c->text.buf + c->text.len;
+	c->argc++;
+}
+
+static void end_argument(struct command *c)
+{
+	put(&c->text, "", 1);
+}
+
+static void put_argument(struct command *c, const char *word)
+{
+	begin_argument(c);
+	put_string(&c->text, word);
+	end_argument(c);
+}
+
+/* A word of the preset's: what its placeholders stand for is not looked at again. */
+static void put_word(struct command *c, const char *word, const struct server_values *v)
+{
+	const char *brace;
+
+	begin_argument(c);
+	while ((brace = strchr(word, '{'))) {
+		bool is_source = strncmp(brace, WORD_SOURCE, strlen(WORD_SOURCE)) == 0;
+
+		put(&c->text, word, (size_t)(brace - word));
+		put_string(&c->text, is_source ? v->source : v->mountpoint);
+		word = brace + strlen(is_source ? WORD_SOURCE : WORD_MOUNTPOINT);
+	}
+	put_string(&c->text, word);
+	end_argument(c);
+}
+
+/* The caller's options come last, so that they count where they contradict the preset's. */
+static void put_options(struct command *c, const struct preset *p, const struct server_values *v)
+{
+	const struct preset_words *parts[] = { &p->options,
+					       v->is_read_only ? &p->options_ro : &p->options_rw };
+	size_t start;
+
+	if (parts[0]->n == 0 && parts[1]->n == 0 && *v->options->list == '\0')
+		return;
+	put_argument(c, "-o");
+	begin_argument(c);
+	start = c->text.len;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		for (size_t j = 0; j < parts[i]->n; j++) {
+			put_string(&c->text, c->text.len > start ? "," : "");
+			put_string(&c->text, parts[i]->word[j]);
+		}
+	}
+	put_string(&c->text, c->text.len > start && *v->options->list ? "," : "");
+	put_string(&c->text, v->options->list);
+	end_argument(c);
+}
+
+static void put_command(struct command *c, const struct preset *p, const char *program,
+			const struct preset_words *words, const struct server_values *v)
+{
+	if (program)
+		put_argument(c, program);
+	for (size_t i = 0; i < words->n; i++) {
+		if (strcmp(words->word[i], WORD_OPTIONS) == 0)
+			put_options(c, p, v);
+		else
+			put_word(c, words->word[i], v);
+	}
+}
+
+static int make_argv(const struct preset *p, const char *program, const struct preset_words *words,
+		     const struct server_values *v, char ***argv, struct preset_error *e)
+{
+	struct command size = { 0 }, c = { 0 };
+	int rc = server_source_check(p, v->source, e);
+
+	if (rc)
+		return rc;
+	put_command(&size, p, program, words, v);
+	c.argv = malloc((size.argc + 1) * sizeof(*c.argv) + size.text.len);
+	if (!c.argv)
+		return preset_error_set(e, ENOMEM, "%s", strerror(ENOMEM));
+	c.text.buf = (char *)(c.argv + size.argc + 1);
+	put_command(&c, p, program, words, v);
+	c.argv[c.argc] = NULL;
+	*argv = c.argv;
+	return 0;
+}
+
+int server_argv(const struct preset *p, const char *program, const struct server_values *v,
+		char ***argv, struct preset_error *e)
+{
+	return make_argv(p, program, &p->arguments, v, argv, e);
+}
+
+int server_prepare_argv(const struct preset *p, size_t step, const struct server_values *v,
+			char ***argv, struct preset_error *e)
+{
+	return make_argv(p, NULL, &p->prepare[step], v, argv, e);
+}
