@@ -88,6 +88,7 @@ static int parse_program(struct parser *ps, const char *key, char *value)
 static int parse_command(struct parser *ps, const char *key, char *value,
 			 struct preset_words *words)
 {
+	static const char *const placeholders[] = { WORD_SOURCE, WORD_MOUNTPOINT, NULL };
 	const char *word;
 	int rc = 0;
 
@@ -99,7 +100,7 @@ static int parse_command(struct parser *ps, const char *key, char *value,
 		if (!is_options && strstr(word, WORD_OPTIONS))
 			return bad(ps, "%s: \"%s\": " WORD_OPTIONS " must be a word of its own",
 				   key, word);
-		if (!is_options && !has_known_braces(word))
+		if (!is_options && !has_only(word, placeholders))
 			return bad(ps, "%s: \"%s\": unknown placeholder", key, word);
 		rc = add_word(ps, words, word);
 	}
@@ -170,11 +171,14 @@ static int parse_permissions(struct parser *ps, const char *key, char *value)
 
 static int parse_words(struct parser *ps, const char *key, char *value, struct preset_words *words)
 {
+	static const char *const placeholders[] = { WORD_UID, WORD_GID, NULL };
 	const char *word;
 	int rc = 0;
 
 	while (!rc && (word = next_word(&value))) {
-		if (!is_list_member(word) || strpbrk(word, "{}"))
+		if (!has_only(word, placeholders))
+			return bad(ps, "%s: \"%s\": unknown placeholder", key, word);
+		if (!is_list_member(word))
 			return bad(ps, "%s: \"%s\" is not one option", key, word);
 		rc = add_word(ps, words, word);
 	}
@@ -244,11 +248,12 @@ static int parse_ignore(struct parser *ps, const char *key, char *value)
 
 static int parse_translate(struct parser *ps, const char *key, char *value)
 {
+	static const char *const placeholders[] = { WORD_VALUE, NULL };
 	char *rule = next_word(&value), *word = next_word(&value);
 
 	if (!rule || !word || next_word(&value))
 		return bad(ps, "%s: it takes a rule and one word", key);
-	if (!has_value_braces(word))
+	if (!has_only(word, placeholders))
 		return bad(ps, "%s: \"%s\": unknown placeholder", key, word);
 	if (!is_list_member(word))
 		return bad(ps, "%s: \"%s\" is not one option", key, word);

@@ -19,13 +19,27 @@
 #define MAX_DIGITS 10 /* of UINT32_MAX */
 #define MAX_OCTAL  5
 
-/* The helper gives some of them to the server; others come from other helpers. */
+/*
+ * The helper gives some of them to the server; others come from other helpers. The last two are the
+ * kernel's for FUSE alone.
+ */
 static const char *const mount_flags[] = {
-	"defaults",   "ro",	    "rw",	"nosuid",     "suid",	     "nodev",
-	"dev",	      "noexec",	    "exec",	"sync",	      "async",	     "dirsync",
-	"noatime",    "atime",	    "relatime", "norelatime", "strictatime", "nostrictatime",
-	"nodiratime", "diratime",   "lazytime", "nolazytime", "nosymfollow", "symfollow",
-	"iversion",   "noiversion", "mand",	"nomand",     "silent",	     "loud",
+	"defaults",    "ro",
+	"rw",	       "nosuid",
+	"suid",	       "nodev",
+	"dev",	       "noexec",
+	"exec",	       "sync",
+	"async",       "dirsync",
+	"noatime",     "atime",
+	"relatime",    "norelatime",
+	"strictatime", "nostrictatime",
+	"nodiratime",  "diratime",
+	"lazytime",    "nolazytime",
+	"nosymfollow", "symfollow",
+	"iversion",    "noiversion",
+	"mand",	       "nomand",
+	"silent",      "loud",
+	"allow_other", "default_permissions",
 };
 
 bool is_mount_flag(const char *name)

@@ -51,7 +51,8 @@ bool rule_is_same(const struct rule *a, const struct rule *b) _nonnull_all_;
 const char *rule_check_value(const struct rule *r, const char *value, char *buf,
 			     size_t size) _must_check_ _nonnull_all_;
 
-/* The kernel's mount flags, and ro and rw: the helper's business, so no rule has such a name. */
+/* Flags of the kernel and its FUSE, and ro and rw: no server's business, so no rule has such a
+ * name. */
 bool is_mount_flag(const char *name) _nonnull_all_;
 
 #endif /* FUSE_SVC_RULE_H */

@@ -28,16 +28,27 @@ static void put_string(struct text *t, const char *s)
 	put(t, s, strlen(s));
 }
 
-/* @s with all of a placeholder replaced. */
-static void put_replaced(struct text *t, const char *s, const char *placeholder, const char *value)
-{
-	const char *at;
+struct placeholder {
+	const char *name;
+	const char *value;
+};
 
-	for (; (at = strstr(s, placeholder)); s = at + strlen(placeholder)) {
-		put(t, s, (size_t)(at - s));
-		put_string(t, value);
+/* A word of the preset's. What its placeholders stand for is not looked at again. */
+static void put_word(struct text *t, const char *word, const struct placeholder *known, size_t n)
+{
+	while (*word) {
+		size_t len = 0;
+
+		for (size_t i = 0; i < n && !len; i++) {
+			if (strncmp(word, known[i].name, strlen(known[i].name)) != 0)
+				continue;
+			put_string(t, known[i].value);
+			len = strlen(known[i].name);
+		}
+		if (!len)
+			put(t, word, len = 1);
+		word += len;
 	}
-	put_string(t, s);
 }
 
 /* An option of the caller's. */
@@ -50,7 +61,7 @@ struct digest {
 	const struct preset *p;
 	const char *service;
 	struct text list; /* what the server gets of them */
-	bool is_read_only;
+	struct server_options *o;
 	struct preset_error *e;
 };
 
@@ -86,7 +97,9 @@ static const struct rule *find_rule(const struct preset *p, const struct option 
 static void put_option(struct text *t, const struct rule *r, const struct option *o)
 {
 	if (r->action == RULE_TRANSLATE) {
-		put_replaced(t, r->word, WORD_VALUE, o->value ? o->value : "");
+		const struct placeholder known = { WORD_VALUE, o->value ? o->value : "" };
+
+		put_word(t, r->word, &known, 1);
 		return;
 	}
 	put_string(t, o->name);
@@ -109,6 +122,16 @@ static int pass_on(struct digest *d, const struct rule *r, const struct option *
 	return 0;
 }
 
+static void note_mount_flag(struct server_options *o, const char *name)
+{
+	if (strcmp(name, "ro") == 0 || strcmp(name, "rw") == 0)
+		o->is_read_only = name[1] == 'o';
+	else if (strcmp(name, "allow_other") == 0)
+		o->allow_other = true;
+	else if (strcmp(name, "default_permissions") == 0)
+		o->default_permissions = true;
+}
+
 static int digest_option(struct digest *d, const struct option *o)
 {
 	char buf[PRESET_MAX_LINE + 16];
@@ -118,8 +141,7 @@ static int digest_option(struct digest *d, const struct option *o)
 	if (is_mount_flag(o->name)) {
 		if (o->value)
 			return refuse(d, o, "takes no value");
-		if (strcmp(o->name, "ro") == 0 || strcmp(o->name, "rw") == 0)
-			d->is_read_only = o->name[1] == 'o';
+		note_mount_flag(d->o, o->name);
 		return 0;
 	}
 	r = find_rule(d->p, o);
@@ -159,7 +181,7 @@ int server_options_parse(const struct preset *p, const char *service, const char
 			 struct server_options *o, struct preset_error *e)
 {
 	_cleanup_free_ char *copy = NULL, *list = NULL;
-	struct digest d = { .p = p, .service = service, .e = e };
+	struct digest d = { .p = p, .service = service, .o = o, .e = e };
 	struct option option;
 	char *rest;
 	int rc = 0;
@@ -177,7 +199,6 @@ int server_options_parse(const struct preset *p, const char *service, const char
 	if (rc)
 		return rc;
 	list[d.list.len] = '\0';
-	o->is_read_only = d.is_read_only;
 	o->list = steal_pointer(&list);
 	return 0;
 }
@@ -232,30 +253,17 @@ static void put_argument(struct command *c, const char *word)
 	end_argument(c);
 }
 
-/* A word of the preset's: what its placeholders stand for is not looked at again. */
-static void put_word(struct command *c, const char *word, const struct server_values *v)
-{
-	const char *brace;
-
-	begin_argument(c);
-	while ((brace = strchr(word, '{'))) {
-		bool is_source = strncmp(brace, WORD_SOURCE, strlen(WORD_SOURCE)) == 0;
-
-		put(&c->text, word, (size_t)(brace - word));
-		put_string(&c->text, is_source ? v->source : v->mountpoint);
-		word = brace + strlen(is_source ? WORD_SOURCE : WORD_MOUNTPOINT);
-	}
-	put_string(&c->text, word);
-	end_argument(c);
-}
-
 /* The caller's options come last, so that they count where they contradict the preset's. */
 static void put_options(struct command *c, const struct preset *p, const struct server_values *v)
 {
 	const struct preset_words *parts[] = { &p->options,
 					       v->is_read_only ? &p->options_ro : &p->options_rw };
+	char uid[16], gid[16];
+	const struct placeholder known[] = { { WORD_UID, uid }, { WORD_GID, gid } };
 	size_t start;
 
+	(void)snprintf(uid, sizeof(uid), "%u", v->uid);
+	(void)snprintf(gid, sizeof(gid), "%u", v->gid);
 	if (parts[0]->n == 0 && parts[1]->n == 0 && *v->options->list == '\0')
 		return;
 	put_argument(c, "-o");
@@ -264,7 +272,7 @@ static void put_options(struct command *c, const struct preset *p, const struct 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		for (size_t j = 0; j < parts[i]->n; j++) {
 			put_string(&c->text, c->text.len > start ? "," : "");
-			put_string(&c->text, parts[i]->word[j]);
+			put_word(&c->text, parts[i]->word[j], known, ARRAY_SIZE(known));
 		}
 	}
 	put_string(&c->text, c->text.len > start && *v->options->list ? "," : "");
@@ -275,13 +283,19 @@ static void put_options(struct command *c, const struct preset *p, const struct 
 static void put_command(struct command *c, const struct preset *p, const char *program,
 			const struct preset_words *words, const struct server_values *v)
 {
+	const struct placeholder known[] = { { WORD_SOURCE, v->source },
+					     { WORD_MOUNTPOINT, v->mountpoint } };
+
 	if (program)
 		put_argument(c, program);
 	for (size_t i = 0; i < words->n; i++) {
-		if (strcmp(words->word[i], WORD_OPTIONS) == 0)
+		if (strcmp(words->word[i], WORD_OPTIONS) == 0) {
 			put_options(c, p, v);
-		else
-			put_word(c, words->word[i], v);
+			continue;
+		}
+		begin_argument(c);
+		put_word(&c->text, words->word[i], known, ARRAY_SIZE(known));
+		end_argument(c);
 	}
 }
 

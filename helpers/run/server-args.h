@@ -7,6 +7,8 @@
 #ifndef FUSE_SVC_SERVER_ARGS_H
 #define FUSE_SVC_SERVER_ARGS_H
 
+#include <sys/types.h>
+
 #include "preset.h"
 
 #define SERVER_MAX_OPTIONS (64 * 1024) /* bytes of the caller's options */
@@ -14,8 +16,10 @@
 
 /* The caller's options, as far as they matter here. */
 struct server_options {
-	bool is_read_only; /* ro was said, and no rw after it */
-	char *list;	   /* those for the server, with commas between them; may be empty */
+	bool is_read_only;	  /* ro was said, and no rw after it */
+	bool allow_other;	  /* the kernel's own: never the server's business */
+	bool default_permissions; /* likewise */
+	char *list;		  /* those for the server, with commas between them; may be empty */
 };
 
 /*
@@ -43,6 +47,8 @@ struct server_values {
 	const struct server_options *options;
 	const char *source;	/* for {source} */
 	const char *mountpoint; /* for {mountpoint} */
+	uid_t uid;		/* for {uid}: the caller's */
+	gid_t gid;		/* for {gid} */
 	bool is_read_only;	/* which options of the preset are added */
 };
 

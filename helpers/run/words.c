@@ -76,23 +76,13 @@ static size_t skip(const char *s, const char *placeholder)
 	return strncmp(s, placeholder, len) == 0 ? len : 0;
 }
 
-bool has_known_braces(const char *word)
+bool has_only(const char *word, const char *const *placeholders)
 {
 	while ((word = strpbrk(word, "{}"))) {
-		size_t len = skip(word, WORD_SOURCE) + skip(word, WORD_MOUNTPOINT);
+		size_t len = 0;
 
-		if (len == 0)
-			return false;
-		word += len;
-	}
-	return true;
-}
-
-bool has_value_braces(const char *word)
-{
-	while ((word = strpbrk(word, "{}"))) {
-		size_t len = skip(word, WORD_VALUE);
-
+		for (const char *const *p = placeholders; *p && !len; p++)
+			len = skip(word, *p);
 		if (len == 0)
 			return false;
 		word += len;

@@ -17,6 +17,10 @@
 #define WORD_MOUNTPOINT "{mountpoint}"
 #define WORD_OPTIONS	"{options}" /* a word of its own */
 
+/* What stands for the caller in an option. */
+#define WORD_UID "{uid}"
+#define WORD_GID "{gid}"
+
 /* What stands for the caller's value in a translation. */
 #define WORD_VALUE "{}"
 
@@ -43,11 +47,8 @@ char *next_word(char **rest) _must_check_ _nonnull_all_;
 /* An absolute path, and no directory's? */
 bool is_program(const char *word) _nonnull_all_;
 
-/* Are all braces of a word those of WORD_SOURCE and WORD_MOUNTPOINT? */
-bool has_known_braces(const char *word) _nonnull_all_;
-
-/* Are all braces of a word those of WORD_VALUE? */
-bool has_value_braces(const char *word) _nonnull_all_;
+/* Are all braces of a word those of placeholders of this list, which ends with NULL? */
+bool has_only(const char *word, const char *const *placeholders) _nonnull_all_;
 
 /* Is there a byte that is one, DEL among them? */
 bool has_control_character(const char *s) _nonnull_all_;

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The answers to trapped calls. Few paths are special: the source, which is there for the server
+ * only as long as somebody answers for it, /dev/fuse, and a list of users with the server alone in
+ * it. What is about any other path goes its way, and what the sandbox does not show is not there.
+ *
+ * Must never give away a descriptor of a directory, nor one of ours: each open(2) of the source is
+ * one of the helper's own, with flags, offset and locks of its own.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "run.h"
+
+#ifndef __LP64__
+#error "struct stat of the C library is not the kernel's: stat(2) cannot be answered"
+#endif
+
+/* What a call wants to know about the path in one of its arguments. */
+enum topic { TOPIC_OPEN, TOPIC_OPEN_HOW, TOPIC_STAT, TOPIC_STATX, TOPIC_ACCESS, TOPIC_LINK };
+
+static const struct path_call {
+	int number;
+	enum topic topic;
+	uint8_t path;  /* argument */
+	uint8_t value; /* argument: flags, mode, or where to store the answer */
+} path_calls[] = {
+#ifdef SYS_open
+	{ SYS_open, TOPIC_OPEN, 0, 1 },	       { SYS_stat, TOPIC_STAT, 0, 1 },
+	{ SYS_lstat, TOPIC_STAT, 0, 1 },       { SYS_access, TOPIC_ACCESS, 0, 1 },
+	{ SYS_readlink, TOPIC_LINK, 0, 1 },
+#endif
+	{ SYS_openat, TOPIC_OPEN, 1, 2 },      { SYS_openat2, TOPIC_OPEN_HOW, 1, 2 },
+	{ SYS_newfstatat, TOPIC_STAT, 1, 2 },  { SYS_statx, TOPIC_STATX, 1, 4 },
+	{ SYS_faccessat, TOPIC_ACCESS, 1, 2 }, { SYS_faccessat2, TOPIC_ACCESS, 1, 2 },
+	{ SYS_readlinkat, TOPIC_LINK, 1, 2 },
+};
+
+/* Without O_EXCL a file that is there may be "created". It is never emptied: see run.h. */
+static int check_open_flags(const struct run *r, int flags)
+{
+	if (flags & O_CREAT && flags & O_EXCL)
+		return -EEXIST;
+	if (r->read_only && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
+		return -EROFS;
+	if (flags & O_DIRECTORY)
+		return -ENOTDIR;
+	return flags & (O_TRUNC | O_PATH) ? -EPERM : 0;
+}
+
+static void open_source(struct run *r, const struct trapped_call *call, int flags)
+{
+	const int ours = O_CREAT | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW | O_LARGEFILE;
+	const struct fusesvc_open_request req = {
+		.path = r->source,
+		.open_flags = (uint32_t)(flags & ~ours),
+	};
+	_cleanup_fd_ int fd = -1;
+	int rc = check_open_flags(r, flags);
+
+	if (!rc && r->state > RUN_STARTING) /* the helper opens nothing after the mount */
+		rc = -ENXIO;
+	if (!rc)
+		rc = fusesvc_server_open(r->server, &req, &fd);
+	if (rc)
+		trap_return(call, rc);
+	else
+		trap_return_fd(call, fd, flags & O_CLOEXEC);
+}
+
+static void answer_about_source(struct run *r, const struct trapped_call *call,
+				const struct path_call *how)
+{
+	const __u64 *args = call->req.data.args, value = args[how->value];
+	struct statx stx;
+	struct stat st;
+	int rc = 0;
+
+	switch (how->topic) {
+	case TOPIC_OPEN:
+		open_source(r, call, (int)value);
+		return;
+	case TOPIC_OPEN_HOW:
+		rc = -ENOSYS; /* there is openat(2) */
+		break;
+	case TOPIC_STAT:
+		rc = fstat(r->source_fd, &st) < 0 ? -errno
+						  : trap_write(call, value, &st, sizeof(st));
+		break;
+	case TOPIC_STATX:
+		rc = statx(r->source_fd, "", AT_EMPTY_PATH, (unsigned int)args[3], &stx) < 0
+			     ? -errno
+			     : trap_write(call, value, &stx, sizeof(stx));
+		break;
+	case TOPIC_ACCESS:
+		if (value & X_OK)
+			rc = -EACCES;
+		else if (value & W_OK && r->read_only)
+			rc = -EROFS;
+		break;
+	case TOPIC_LINK:
+		rc = -EINVAL; /* it is none */
+		break;
+	}
+	trap_return(call, rc);
+}
+
+/*
+ * Files that are nowhere, of which servers want to read: a list of users, without which some do not
+ * start, and a file in its own mount that a server in Go opens to see that it is up.
+ */
+static bool is_made_up(const char *path, char *text, size_t size)
+{
+	text[0] = '\0';
+	if (strcmp(path, "/etc/passwd") == 0)
+		(void)snprintf(text, size, "fuse-svc:x:%u:%u::/:/bin/false\n", geteuid(),
+			       getegid());
+	else if (strcmp(path, "/etc/group") == 0)
+		(void)snprintf(text, size, "fuse-svc:x:%u:\n", getegid());
+	else
+		return strcmp(path, RUN_MOUNTPOINT "/.go-fuse-epoll-hack") == 0;
+	return true;
+}
+
+/* A pipe, as the sandbox has no place for files. */
+static int open_made_up(const char *text)
+{
+	const ssize_t len = (ssize_t)strlen(text);
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	if (write(fds[1], text, (size_t)len) != len) {
+		close_fd_keep_errno(fds[0]);
+		fds[0] = -EIO;
+	}
+	close_fd_keep_errno(fds[1]);
+	return fds[0];
+}
+
+static void answer_with(const struct trapped_call *call, int fd, uint64_t flags)
+{
+	if (fd < 0)
+		trap_return(call, fd);
+	else
+		trap_return_fd(call, fd, flags & O_CLOEXEC);
+}
+
+static void answer_path_call(struct run *r, const struct trapped_call *call,
+			     const struct path_call *how)
+{
+	const __u64 *args = call->req.data.args, value = args[how->value];
+	char path[256]; /* more than any that counts */
+	char text[128];
+	bool opens = how->topic == TOPIC_OPEN;
+
+	if (trap_read_string(call, args[how->path], path, sizeof(path))) {
+		trap_continue(call); /* the kernel knows what is wrong with it */
+	} else if (r->source_is_file && strcmp(path, RUN_SOURCE) == 0) {
+		answer_about_source(r, call, how);
+	} else if (opens && strcmp(path, "/dev/fuse") == 0) {
+		answer_with(call, r->fuse_fd >= 0 ? r->fuse_fd : -ENODEV, value);
+	} else if (opens && is_made_up(path, text, sizeof(text))) {
+		_cleanup_fd_ int fd = open_made_up(text);
+
+		answer_with(call, fd, value);
+	} else if (how->topic == TOPIC_ACCESS && run_is_mountpoint(call, path)) {
+		trap_return(call, 0); /* the helper has checked who may mount there */
+	} else {
+		trap_continue(call);
+	}
+}
+
+void run_answer_call(struct run *r)
+{
+	struct trapped_call call;
+
+	if (trap_receive(r->listener, &call))
+		return;
+	if (call.req.data.nr == SYS_mount) {
+		run_mount(r, &call);
+		return;
+	}
+	if (call.req.data.nr == SYS_umount2) {
+		run_umount(r, &call);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(path_calls); i++)
+		if (path_calls[i].number == call.req.data.nr) {
+			answer_path_call(r, &call, &path_calls[i]);
+			return;
+		}
+	trap_continue(&call);
+}

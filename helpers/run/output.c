@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the server says on its standard output and error: all of it goes to the log, and the last
+ * lines are kept for the person who mounts.
+ */
+#include "output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fusesvc.h"
+
+int output_open(struct output *o, int *write_fd)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	o->fd = fds[0];
+	*write_fd = fds[1];
+	return 0;
+}
+
+/* Copies the line, with what the server means for what it says. */
+static void translate(const struct output *o, char *buf, size_t size)
+{
+	const size_t alias_len = o->name ? strlen(o->alias) : 0;
+	size_t len = 0;
+
+	for (const char *from = o->line; *from && len + 1 < size;) {
+		if (alias_len && strncmp(from, o->alias, alias_len) == 0) {
+			(void)snprintf(buf + len, size - len, "%s", o->name);
+			len += strlen(buf + len);
+			from += alias_len;
+		} else {
+			buf[len++] = *from++;
+		}
+	}
+	buf[len] = '\0';
+}
+
+static void end_line(struct output *o)
+{
+	char *line = o->last[o->n % OUTPUT_LINES], clean[2 * OUTPUT_LINE_SIZE];
+
+	o->line[o->len] = '\0';
+	if (o->len) {
+		translate(o, line, OUTPUT_LINE_SIZE);
+		(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
+		o->n++;
+	}
+	o->len = 0;
+}
+
+static void take(struct output *o, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\0')
+			end_line(o);
+		else
+			o->line[o->len++] = bytes[i];
+		if (o->len == OUTPUT_LINE_SIZE - 1)
+			end_line(o);
+	}
+}
+
+/* One piece at a time: whoever talks without end has to wait as others do. */
+bool output_read(struct output *o)
+{
+	char bytes[4096];
+	ssize_t n = o->fd >= 0 ? read(o->fd, bytes, sizeof(bytes)) : 0;
+
+	if (n > 0) {
+		take(o, bytes, (size_t)n);
+		return true;
+	}
+	if (n == 0 && o->fd >= 0) {
+		(void)close(o->fd);
+		o->fd = -1;
+	}
+	return false;
+}
+
+void output_end(struct output *o)
+{
+	for (int i = 0; i < OUTPUT_LAST_READS && output_read(o); i++)
+		continue;
+	end_line(o);
+}
+
+void output_text(const struct output *o, char *buf, size_t size)
+{
+	unsigned int first = o->n > OUTPUT_LINES ? o->n - OUTPUT_LINES : 0;
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned int i = first; i < o->n && len + 1 < size; i++) {
+		(void)snprintf(buf + len, size - len, "%s%s", len ? "; " : "",
+			       o->last[i % OUTPUT_LINES]);
+		len += strlen(buf + len);
+	}
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the parts of fuse-svc-run share: one mount, from the first call of its server to the last.
+ */
+#ifndef FUSE_SVC_RUN_H
+#define FUSE_SVC_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "children.h"
+#include "cleanup.h"
+#include "fusesvc.h"
+#include "output.h"
+#include "trap.h"
+
+/*
+ * What a server is told instead of the caller's paths: a name that is nowhere, and RUN_MOUNTPOINT,
+ * which is an empty directory that was installed.
+ */
+#define RUN_SOURCE "/source"
+
+/* How far the mount has come. */
+enum run_state {
+	RUN_PREPARING, /* no mount is wanted yet */
+	RUN_STARTING,  /* the server looks at its source */
+	RUN_MOUNTING,  /* the helper was asked to mount */
+	RUN_INIT,      /* it is mounted, and the server has to read FUSE_INIT */
+	RUN_UP,	       /* goodbye was said: the server is on its own */
+	RUN_FAILED     /* no mount will come of it */
+};
+
+struct run {
+	struct fusesvc_server *server;
+	const char *service; /* its name */
+	const char *source;  /* as the caller wrote it */
+	const char *target;  /* likewise */
+	bool source_is_file; /* else only the server can tell what it is */
+	bool read_only;
+	bool allow_other;
+	bool default_permissions;
+
+	enum run_state state;
+	bool is_sync_init;
+	bool mount_waits;    /* the server's mount(2), for its answer */
+	uint64_t mount_call; /* that call */
+	pid_t mount_pid;     /* its thread */
+
+	int source_fd; /* to look at the source: never the server's */
+	int fuse_fd;   /* ours, until goodbye, or -1 */
+	int listener;  /* where trapped calls arrive, or -1 */
+	struct children children;
+	struct output output;
+};
+
+/* The mount failed. Unless the server had words for it, this is why; NULL if the helper knows. */
+void run_fail(struct run *r, const char *why) _nonnull_(1);
+
+/* Is this path, in a call, the directory that stands for the mount point? */
+bool run_is_mountpoint(const struct trapped_call *call, const char *path) _nonnull_all_;
+
+/* calls.c: receives a trapped call and answers it */
+void run_answer_call(struct run *r) _nonnull_all_;
+
+/* mounting.c: a server mounts and unmounts, the helper has an answer, the server may be up */
+void run_mount(struct run *r, const struct trapped_call *call) _nonnull_all_;
+void run_umount(struct run *r, const struct trapped_call *call) _nonnull_all_;
+void run_mount_answered(struct run *r) _nonnull_all_;
+void run_check_init(struct run *r) _nonnull_all_;
+
+#endif /* FUSE_SVC_RUN_H */
