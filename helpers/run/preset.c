@@ -21,6 +21,7 @@ enum key {
 	KEY_OPTIONS,
 	KEY_OPTIONS_RO,
 	KEY_OPTIONS_RW,
+	KEY_DEFAULT,
 	KEY_ACCEPT,
 	KEY_TRANSLATE,
 	KEY_IGNORE,
@@ -185,6 +186,28 @@ static int parse_words(struct parser *ps, const char *key, char *value, struct p
 	return rc;
 }
 
+/* WORD [NAME...] */
+static int parse_default(struct parser *ps, const char *key, char *value)
+{
+	struct preset *p = ps->p;
+	struct preset_words *grown = realloc(p->defaults, (p->n_defaults + 1) * sizeof(*grown)),
+			    *words;
+	char *names = value, *word = next_word(&names);
+	int rc;
+
+	if (!grown)
+		return no_memory(ps);
+	p->defaults = grown;
+	words = &p->defaults[p->n_defaults++];
+	*words = (struct preset_words){ 0 };
+	rc = parse_words(ps, key, word, words);
+	while (!rc && (word = next_word(&names)))
+		rc = is_option_name(word)
+			     ? add_word(ps, words, word)
+			     : bad(ps, "%s: \"%s\" is no name of an option", key, word);
+	return rc;
+}
+
 static int parse_options(struct parser *ps, const char *key, char *value)
 {
 	return parse_words(ps, key, value, &ps->p->options);
@@ -210,7 +233,7 @@ static int add_rule(struct parser *ps, const char *key, char *text, enum rule_ac
 	if (trouble)
 		return bad(ps, "%s: \"%s\": %s", key, text, trouble);
 	for (size_t i = 0; i < p->n_rules; i++)
-		if (rule_is_same(&rule, &p->rules[i]))
+		if (rules_overlap(&rule, &p->rules[i]))
 			return bad(ps, "%s: there is a rule for \"%s\" already", key, rule.name);
 	if (p->n_rules == PRESET_MAX_RULES)
 		return bad(ps, "%s: more than %d rules", key, PRESET_MAX_RULES);
@@ -272,6 +295,7 @@ static const struct key_info keys[N_KEYS] = {
 	[KEY_OPTIONS] = { "options", false, parse_options },
 	[KEY_OPTIONS_RO] = { "options-ro", false, parse_options_ro },
 	[KEY_OPTIONS_RW] = { "options-rw", false, parse_options_rw },
+	[KEY_DEFAULT] = { "default", true, parse_default },
 	[KEY_ACCEPT] = { "accept", true, parse_accept },
 	[KEY_TRANSLATE] = { "translate", true, parse_translate },
 	[KEY_IGNORE] = { "ignore", true, parse_ignore },
@@ -321,7 +345,7 @@ static bool passes_options_on(const struct preset *p)
 	for (size_t i = 0; i < p->n_rules; i++)
 		if (p->rules[i].action != RULE_IGNORE)
 			return true;
-	return p->options.n || p->options_ro.n || p->options_rw.n;
+	return p->options.n || p->options_ro.n || p->options_rw.n || p->n_defaults;
 }
 
 /* A text is an argument as a whole: it must not add to an option. */
@@ -409,6 +433,9 @@ void preset_free(struct preset *p)
 	for (size_t i = 0; i < p->n_prepare; i++)
 		free(p->prepare[i].word);
 	free(p->prepare);
+	for (size_t i = 0; i < p->n_defaults; i++)
+		free(p->defaults[i].word);
+	free(p->defaults);
 	free(p->programs.word);
 	free(p->arguments.word);
 	free(p->options.word);

@@ -33,6 +33,8 @@ struct preset {
 	bool has_text_source;		/* source = text: {source} is what the caller wrote */
 	bool has_own_permissions;	/* permissions = server: no default_permissions */
 	struct preset_words options, options_ro, options_rw;
+	struct preset_words *defaults; /* an option, and names of those that take its place */
+	size_t n_defaults;
 	struct rule *rules;
 	size_t n_rules;
 	char *text; /* what all the strings are in */

@@ -50,7 +50,7 @@ bool is_mount_flag(const char *name)
 	return false;
 }
 
-static bool is_option_name(const char *name)
+bool is_option_name(const char *name)
 {
 	return strspn(name, LETTERS DIGITS "_") > 0 &&
 	       name[strspn(name, LETTERS DIGITS "_-.+:")] == '\0';
@@ -112,15 +112,8 @@ const char *rule_parse(char *text, struct rule *r)
 	return trouble;
 }
 
-bool rule_is_same(const struct rule *a, const struct rule *b)
+static bool is_choice(const char *choices, const char *value, size_t size)
 {
-	return (a->type == RULE_FLAG) == (b->type == RULE_FLAG) && strcmp(a->name, b->name) == 0;
-}
-
-static bool is_choice(const char *choices, const char *value)
-{
-	size_t size = strlen(value);
-
 	for (;; choices++) {
 		size_t len = strcspn(choices, "|");
 
@@ -130,6 +123,27 @@ static bool is_choice(const char *choices, const char *value)
 		if (*choices == '\0')
 			return false;
 	}
+}
+
+static bool choices_overlap(const char *a, const char *b)
+{
+	for (;; a++) {
+		size_t len = strcspn(a, "|");
+
+		if (is_choice(b, a, len))
+			return true;
+		a += len;
+		if (*a == '\0')
+			return false;
+	}
+}
+
+bool rules_overlap(const struct rule *a, const struct rule *b)
+{
+	if (strcmp(a->name, b->name) != 0 || (a->type == RULE_FLAG) != (b->type == RULE_FLAG))
+		return false;
+	return a->type != RULE_CHOICE || b->type != RULE_CHOICE ||
+	       choices_overlap(a->choices, b->choices);
 }
 
 /* With a 0 in front, servers differ in whether it is octal. */
@@ -185,7 +199,7 @@ const char *rule_check_value(const struct rule *r, const char *value, char *buf,
 	case RULE_CHOICE:
 		break;
 	}
-	if (is_choice(r->choices, value))
+	if (is_choice(r->choices, value, strlen(value)))
 		return NULL;
 	(void)snprintf(buf, size, strchr(r->choices, '|') ? "not one of %s" : "not %s", r->choices);
 	return buf;

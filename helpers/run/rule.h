@@ -41,8 +41,10 @@ struct rule {
  */
 const char *rule_parse(char *text, struct rule *r) _must_check_ _nonnull_all_;
 
-/* Do two rules speak of the same option, with a value or without? */
-bool rule_is_same(const struct rule *a, const struct rule *b) _nonnull_all_;
+/* Is there an option that two rules speak of? */
+bool rules_overlap(const struct rule *a, const struct rule *b) _nonnull_all_;
+
+bool is_option_name(const char *name) _nonnull_all_;
 
 /*
  * Is this a value for the rule? It may have any bytes but NUL.

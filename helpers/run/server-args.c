@@ -60,7 +60,7 @@ struct option {
 struct digest {
 	const struct preset *p;
 	const char *service;
-	struct text list; /* what the server gets of them */
+	struct text said, list; /* see struct server_options */
 	struct server_options *o;
 	struct preset_error *e;
 };
@@ -81,15 +81,18 @@ static int refuse_unknown(struct digest *d, const struct option *o)
 static const struct rule *find_rule(const struct preset *p, const struct option *o)
 {
 	const struct rule *other = NULL;
+	char trouble[PRESET_MAX_LINE + 16];
 
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct rule *r = &p->rules[i];
 
 		if (strcmp(r->name, o->name) != 0)
 			continue;
-		if ((r->type != RULE_FLAG) == !!o->value)
+		if (o->value ? !rule_check_value(r, o->value, trouble, sizeof(trouble))
+			     : r->type == RULE_FLAG)
 			return r;
-		other = r;
+		if (!other || other->type == RULE_FLAG)
+			other = r;
 	}
 	return other;
 }
@@ -152,6 +155,8 @@ static int digest_option(struct digest *d, const struct option *o)
 	trouble = o->value ? rule_check_value(r, o->value, buf, sizeof(buf)) : NULL;
 	if (trouble)
 		return refuse(d, o, trouble);
+	put_string(&d->said, o->name);
+	put_string(&d->said, ",");
 	return r->action == RULE_IGNORE ? 0 : pass_on(d, r, o);
 }
 
@@ -180,7 +185,7 @@ static bool next_option(char **rest, struct option *o)
 int server_options_parse(const struct preset *p, const char *service, const char *options,
 			 struct server_options *o, struct preset_error *e)
 {
-	_cleanup_free_ char *copy = NULL, *list = NULL;
+	_cleanup_free_ char *copy = NULL, *said = NULL, *list = NULL;
 	struct digest d = { .p = p, .service = service, .o = o, .e = e };
 	struct option option;
 	char *rest;
@@ -190,21 +195,25 @@ int server_options_parse(const struct preset *p, const char *service, const char
 	if (strlen(options) >= SERVER_MAX_OPTIONS)
 		return preset_error_set(e, EINVAL, "the options are too long");
 	rest = copy = strdup(options);
+	d.said.buf = said = malloc(strlen(options) + 3);
 	d.list.buf = list = malloc(SERVER_MAX_OPTIONS);
-	if (!copy || !list)
+	if (!copy || !said || !list)
 		return preset_error_set(e, ENOMEM, "%s", strerror(ENOMEM));
+	put_string(&d.said, ",");
 	while (!rc && next_option(&rest, &option))
 		if (*option.name || option.value) /* nothing between two commas */
 			rc = digest_option(&d, &option);
 	if (rc)
 		return rc;
-	list[d.list.len] = '\0';
+	said[d.said.len] = list[d.list.len] = '\0';
+	o->said = steal_pointer(&said);
 	o->list = steal_pointer(&list);
 	return 0;
 }
 
 void server_options_free(struct server_options *o)
 {
+	free(o->said);
 	free(o->list);
 	*o = (struct server_options){ 0 };
 }
@@ -253,31 +262,70 @@ static void put_argument(struct command *c, const char *word)
 	end_argument(c);
 }
 
+/* A list of options that is put together. */
+struct list {
+	struct text *text;
+	size_t start;
+	const struct placeholder *known;
+	size_t n_known;
+};
+
+static void put_member(struct list *l, const char *word)
+{
+	if (l->text->len > l->start)
+		put_string(l->text, ",");
+	put_word(l->text, word, l->known, l->n_known);
+}
+
+/* Did the caller say one of these? The first is an option, which may have a value. */
+static bool was_said(const struct server_options *o, const struct preset_words *words)
+{
+	char name[PRESET_MAX_LINE + 3];
+
+	for (size_t i = 0; i < words->n; i++) {
+		const char *word = words->word[i];
+
+		(void)snprintf(name, sizeof(name), ",%.*s,", (int)strcspn(word, "="), word);
+		if (strstr(o->said, name))
+			return true;
+	}
+	return false;
+}
+
 /* The caller's options come last, so that they count where they contradict the preset's. */
-static void put_options(struct command *c, const struct preset *p, const struct server_values *v)
+static void put_list(struct list *l, const struct preset *p, const struct server_values *v)
 {
 	const struct preset_words *parts[] = { &p->options,
 					       v->is_read_only ? &p->options_ro : &p->options_rw };
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		for (size_t j = 0; j < parts[i]->n; j++)
+			put_member(l, parts[i]->word[j]);
+	for (size_t i = 0; i < p->n_defaults; i++)
+		if (!was_said(v->options, &p->defaults[i]))
+			put_member(l, p->defaults[i].word[0]);
+	l->n_known = 0;
+	if (*v->options->list)
+		put_member(l, v->options->list);
+}
+
+static void put_options(struct command *c, const struct preset *p, const struct server_values *v)
+{
 	char uid[16], gid[16];
 	const struct placeholder known[] = { { WORD_UID, uid }, { WORD_GID, gid } };
-	size_t start;
+	const struct command before = *c;
+	struct list list = { .text = &c->text, .known = known, .n_known = ARRAY_SIZE(known) };
 
 	(void)snprintf(uid, sizeof(uid), "%u", v->uid);
 	(void)snprintf(gid, sizeof(gid), "%u", v->gid);
-	if (parts[0]->n == 0 && parts[1]->n == 0 && *v->options->list == '\0')
-		return;
 	put_argument(c, "-o");
 	begin_argument(c);
-	start = c->text.len;
-	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		for (size_t j = 0; j < parts[i]->n; j++) {
-			put_string(&c->text, c->text.len > start ? "," : "");
-			put_word(&c->text, parts[i]->word[j], known, ARRAY_SIZE(known));
-		}
-	}
-	put_string(&c->text, c->text.len > start && *v->options->list ? "," : "");
-	put_string(&c->text, v->options->list);
-	end_argument(c);
+	list.start = c->text.len;
+	put_list(&list, p, v);
+	if (c->text.len == list.start) /* nothing */
+		*c = before;
+	else
+		end_argument(c);
 }
 
 static void put_command(struct command *c, const struct preset *p, const char *program,

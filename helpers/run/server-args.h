@@ -19,6 +19,7 @@ struct server_options {
 	bool is_read_only;	  /* ro was said, and no rw after it */
 	bool allow_other;	  /* the kernel's own: never the server's business */
 	bool default_permissions; /* likewise */
+	char *said;		  /* the names of all, with a comma before and after each */
 	char *list;		  /* those for the server, with commas between them; may be empty */
 };
 
