@@ -15,6 +15,9 @@ packages=(7zip acl bats build-essential bzip2 cpio dbus e2fsprogs fuse3 libarchi
   libcap-ng-dev libcmocka-dev libfuse3-dev libmount-dev libpam-systemd lz4 lzip mount ncompress
   pkgconf polkitd procps squashfs-tools strace systemd-sysv udev udisks2 unzip util-linux xorriso
   xz-utils zip zlib1g-dev zstd)
+# What is contained, and what makes images for that: in the release in which units are tested.
+servers=(archivemount erofs-utils erofsfuse exfat-fuse exfatprogs fuse-zip fuse2fs fuseiso gocryptfs
+  libseccomp-dev ntfs-3g openssh-server squashfuse sshfs)
 
 say() { printf '# %s\n' "$*"; }
 
@@ -66,6 +69,7 @@ build_tree() {
 # find_tree SUITE: sets $tree to a Debian with all that is needed
 find_tree() {
   local hash lock
+  [[ $1 != trixie ]] || packages+=("${servers[@]}")
   hash=$(printf '%s\n' "$1" "${packages[@]}" | sha256sum)
   hash=${hash:0:12}
   mkdir -p "$cache"
