@@ -313,19 +313,20 @@ static void put_options(struct command *c, const struct preset *p, const struct 
 {
 	char uid[16], gid[16];
 	const struct placeholder known[] = { { WORD_UID, uid }, { WORD_GID, gid } };
-	const struct command before = *c;
+	struct text size = { 0 };
+	struct list counted = { .text = &size, .known = known, .n_known = ARRAY_SIZE(known) };
 	struct list list = { .text = &c->text, .known = known, .n_known = ARRAY_SIZE(known) };
 
 	(void)snprintf(uid, sizeof(uid), "%u", v->uid);
 	(void)snprintf(gid, sizeof(gid), "%u", v->gid);
+	put_list(&counted, p, v);
+	if (size.len == 0)
+		return;
 	put_argument(c, "-o");
 	begin_argument(c);
 	list.start = c->text.len;
 	put_list(&list, p, v);
-	if (c->text.len == list.start) /* nothing */
-		*c = before;
-	else
-		end_argument(c);
+	end_argument(c);
 }
 
 static void put_command(struct command *c, const struct preset *p, const char *program,
