@@ -321,6 +321,8 @@ static int set_up(struct program *p)
 
 	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		rc = -errno;
+	if (!rc && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* the server shall not look at us */
+		rc = -errno;
 	if (!rc)
 		rc = output_open(&p->run.output, &p->output_fd);
 	(void)sigemptyset(&set);

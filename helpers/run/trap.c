@@ -35,10 +35,16 @@ static const struct {
 	{ SCMP_SYS(statx), 2 },
 };
 
-/* Other ways to mount than mount(2), which servers fall back to. */
+/*
+ * Other ways to mount than mount(2), which servers fall back to; and what the parent of a server
+ * may use in the sandbox, and the server may not.
+ */
 static const int absent_calls[] = {
-	SCMP_SYS(fsopen),     SCMP_SYS(fsconfig),  SCMP_SYS(fsmount),	    SCMP_SYS(fspick),
-	SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(mount_setattr),
+	SCMP_SYS(fsopen),	    SCMP_SYS(fsconfig),
+	SCMP_SYS(fsmount),	    SCMP_SYS(fspick),
+	SCMP_SYS(move_mount),	    SCMP_SYS(open_tree),
+	SCMP_SYS(mount_setattr),    SCMP_SYS(memfd_create),
+	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
 };
 
 static int add_rules(scmp_filter_ctx ctx)

@@ -32,6 +32,15 @@ make_images() {
   head -c 100000 "$dir/image.zip" | tr '\1-\200' x >"$dir/corrupt.zip"
 }
 
+# make_nodes: a container has no loop devices
+make_nodes() {
+  local n
+  [[ -c /dev/loop-control ]] || mknod -m 660 /dev/loop-control c 10 237
+  for n in {0..127}; do
+    [[ -b /dev/loop$n ]] || mknod -m 660 "/dev/loop$n" b 7 "$n"
+  done
+}
+
 # mark: what journal prints is what is logged from now on. (A cursor and a filter do not go well
 # together: the first entry is left out.)
 mark() { since=@$EPOCHREALTIME; }

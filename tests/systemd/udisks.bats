@@ -25,14 +25,6 @@ make_media() {
   chown "$uid" "$media".*
 }
 
-make_nodes() {
-  local n
-  [[ -c /dev/loop-control ]] || mknod -m 660 /dev/loop-control c 10 237
-  for n in {0..127}; do
-    [[ -b /dev/loop$n ]] || mknod -m 660 "/dev/loop$n" b 7 "$n"
-  done
-}
-
 # make_sys ro|rw: a container's is read-only, but udevd does not start with that, and udisks has to
 # make it look at a device. /proc/sys and the rest of /sys stay as they are.
 make_sys() {
