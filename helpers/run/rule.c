@@ -183,6 +183,7 @@ static const char *check_text(const char *value)
 const char *rule_check_value(const struct rule *r, const char *value, char *buf, size_t size)
 {
 	const char *trouble;
+	size_t used = strlen(buf);
 
 	switch (r->type) {
 	case RULE_FLAG:
@@ -201,6 +202,6 @@ const char *rule_check_value(const struct rule *r, const char *value, char *buf,
 	}
 	if (is_choice(r->choices, value, strlen(value)))
 		return NULL;
-	(void)snprintf(buf, size, strchr(r->choices, '|') ? "not one of %s" : "not %s", r->choices);
+	(void)snprintf(buf + used, size - used, "%s%s", used ? "|" : "not one of ", r->choices);
 	return buf;
 }

@@ -48,7 +48,8 @@ bool is_option_name(const char *name) _nonnull_all_;
 
 /*
  * Is this a value for the rule? It may have any bytes but NUL.
- * Returns NULL, or what is wrong with it, which may be written to @buf.
+ * Returns NULL, or what is wrong with it. That may be @buf, to which all words that it might be are
+ * added: it is empty before the first of several rules for the option.
  */
 const char *rule_check_value(const struct rule *r, const char *value, char *buf,
 			     size_t size) _must_check_ _nonnull_all_;

@@ -77,24 +77,32 @@ static int refuse_unknown(struct digest *d, const struct option *o)
 				SHOWN, o->name, d->service);
 }
 
-/* The rule for an option as it was said, else one of the same name, else NULL. */
-static const struct rule *find_rule(const struct preset *p, const struct option *o)
+/*
+ * The rule for an option as it was said. Without one, *trouble is what is wrong with the option, or
+ * NULL if no rule has its name.
+ */
+static const struct rule *find_rule(const struct preset *p, const struct option *o,
+				    const char **trouble, char *buf, size_t size)
 {
-	const struct rule *other = NULL;
-	char trouble[PRESET_MAX_LINE + 16];
-
+	*trouble = NULL;
+	*buf = '\0';
 	for (size_t i = 0; i < p->n_rules; i++) {
 		const struct rule *r = &p->rules[i];
+		const char *why;
 
 		if (strcmp(r->name, o->name) != 0)
 			continue;
-		if (o->value ? !rule_check_value(r, o->value, trouble, sizeof(trouble))
-			     : r->type == RULE_FLAG)
+		if ((r->type != RULE_FLAG) != !!o->value) {
+			if (!*trouble)
+				*trouble = o->value ? "takes no value" : "needs a value";
+			continue;
+		}
+		why = o->value ? rule_check_value(r, o->value, buf, size) : NULL;
+		if (!why)
 			return r;
-		if (!other || other->type == RULE_FLAG)
-			other = r;
+		*trouble = why;
 	}
-	return other;
+	return NULL;
 }
 
 static void put_option(struct text *t, const struct rule *r, const struct option *o)
@@ -147,14 +155,9 @@ static int digest_option(struct digest *d, const struct option *o)
 		note_mount_flag(d->o, o->name);
 		return 0;
 	}
-	r = find_rule(d->p, o);
+	r = find_rule(d->p, o, &trouble, buf, sizeof(buf));
 	if (!r)
-		return refuse_unknown(d, o);
-	if (r->type != RULE_FLAG && !o->value)
-		return refuse(d, o, "needs a value");
-	trouble = o->value ? rule_check_value(r, o->value, buf, sizeof(buf)) : NULL;
-	if (trouble)
-		return refuse(d, o, trouble);
+		return trouble ? refuse(d, o, trouble) : refuse_unknown(d, o);
 	put_string(&d->said, o->name);
 	put_string(&d->said, ",");
 	return r->action == RULE_IGNORE ? 0 : pass_on(d, r, o);

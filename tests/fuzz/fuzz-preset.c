@@ -51,11 +51,12 @@ static bool has_list(const struct preset *p, const struct server_values *v)
 	       (v->is_read_only ? p->options_ro.n : p->options_rw.n);
 }
 
-/* Word by word; without placeholders it is the preset's. */
+/* Word by word; without placeholders it is the preset's. Whether defaults count is not known here.
+ */
 static void check_argv(const struct preset *p, char **arg, const struct preset_words *words,
 		       const struct server_values *v)
 {
-	for (size_t i = 0; i < words->n; i++) {
+	for (size_t i = 0; i < words->n && !p->n_defaults; i++) {
 		const char *word = words->word[i];
 
 		if (strcmp(word, WORD_OPTIONS) != 0) {
@@ -66,12 +67,15 @@ static void check_argv(const struct preset *p, char **arg, const struct preset_w
 			check(strlen(*arg++) >= strlen(v->options->list));
 		}
 	}
-	check(!*arg);
+	check(!*arg || p->n_defaults);
 }
 
 static void make_commands(const struct preset *p, const struct server_options *o, bool is_read_only)
 {
-	const struct server_values v = { o, "/source", "{options}", is_read_only };
+	const struct server_values v = { .options = o,
+					 .source = "/source",
+					 .mountpoint = "{options}",
+					 .is_read_only = is_read_only };
 	struct preset_error e;
 
 	for (size_t i = 0; i <= p->n_prepare; i++) {

@@ -69,6 +69,42 @@ static void expect_preset(const char *description)
 	assert_string_equal(p.description, description);
 }
 
+static void expect_good_text(const char *directory, const char *name)
+{
+	char path[PATH_MAX], text[8192], line[PRESET_ERROR_SIZE];
+	_cleanup_preset_ struct preset p;
+	struct preset_error e;
+	size_t len;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	len = fread(text, 1, sizeof(text), f);
+	assert_int_equal(fclose(f), 0);
+	assert_true(len < sizeof(text));
+	if (preset_parse(text, len, &p, &e))
+		fail_msg("%s: %s", name, preset_error_text(&e, line, sizeof(line)));
+}
+
+/* Those that come with the project. Who may write to the source tree is not looked at. */
+static void ours(void **state)
+{
+	DIR *d = opendir(PRESETS);
+	struct dirent *entry;
+	size_t n = 0;
+
+	assert_non_null(d);
+	while ((entry = readdir(d))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		expect_good_text(PRESETS, entry->d_name);
+		n++;
+	}
+	closedir(d);
+	assert_int_not_equal(n, 0);
+}
+
 static void the_first_one(void **state)
 {
 	char text[256];
@@ -245,12 +281,12 @@ static void programs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_directories(the_first_one), with_directories(names),
-		with_directories(bad_text),	 with_directories(modes),
-		with_directories(unreadable),	 with_directories(owners),
-		with_directories(other_things),	 with_directories(large_files),
-		cmocka_unit_test(long_paths),	 cmocka_unit_test(error_lines),
-		cmocka_unit_test(programs),
+		cmocka_unit_test(ours),	       with_directories(the_first_one),
+		with_directories(names),       with_directories(bad_text),
+		with_directories(modes),       with_directories(unreadable),
+		with_directories(owners),      with_directories(other_things),
+		with_directories(large_files), cmocka_unit_test(long_paths),
+		cmocka_unit_test(error_lines), cmocka_unit_test(programs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,8 @@ static void defaults(void **state)
 	assert_false(p.is_read_write);
 	assert_false(p.has_text_source);
 	assert_false(p.has_own_permissions);
-	assert_int_equal(p.options.n + p.options_ro.n + p.options_rw.n + p.n_rules, 0);
+	assert_int_equal(p.options.n + p.options_ro.n + p.options_rw.n, 0);
+	assert_int_equal(p.n_rules + p.n_defaults, 0);
 	assert_true(p.prepare_ok[0]);
 	for (size_t i = 1; i < ARRAY_SIZE(p.prepare_ok); i++)
 		assert_false(p.prepare_ok[i]);
@@ -102,9 +103,11 @@ static void every_key(void **state)
 		    "prepare = /sbin/e2fsck -p {source}\n"
 		    "prepare = /bin/true {options} {mountpoint}\n"
 		    "prepare-status = 1 0 255 000\n"
-		    "options = a b=c b=c\n"
+		    "options = a b={uid}:{gid} b=c\n"
 		    "options-ro = ro\n"
 		    "options-rw = rw d\n"
+		    "default = uid={uid} permissions big\n"
+		    "default = noacl\n"
 		    "accept = acl uid=NUMBER umask=OCTAL name=TEXT\n"
 		    "accept = map=PATH errors=continue|panic only=this acl=TEXT\n"
 		    "translate = dmask=OCTAL dirmask=0{}:{}\n"
@@ -124,9 +127,12 @@ static void every_key(void **state)
 	expect_words(&p.prepare[1], "/bin/true {options} {mountpoint}");
 	for (size_t i = 0; i < ARRAY_SIZE(p.prepare_ok); i++)
 		assert_int_equal(p.prepare_ok[i], i < 2 || i == 255);
-	expect_words(&p.options, "a b=c b=c");
+	expect_words(&p.options, "a b={uid}:{gid} b=c");
 	expect_words(&p.options_ro, "ro");
 	expect_words(&p.options_rw, "rw d");
+	assert_int_equal(p.n_defaults, 2);
+	expect_words(&p.defaults[0], "uid={uid} permissions big");
+	expect_words(&p.defaults[1], "noacl");
 	assert_int_equal(p.n_rules, 12);
 	expect_rule(&p.rules[0], RULE_ACCEPT, RULE_FLAG, "acl");
 	expect_rule(&p.rules[1], RULE_ACCEPT, RULE_NUMBER, "uid");
@@ -147,7 +153,7 @@ static void every_key(void **state)
 
 static void other_words(void **state)
 {
-	_cleanup_preset_ struct preset p, q, r;
+	_cleanup_preset_ struct preset p, q, r, s;
 
 	expect_good(HEAD "access = read-only\nsource = text\npermissions = kernel\n", &p);
 	assert_false(p.is_read_write);
@@ -157,100 +163,108 @@ static void other_words(void **state)
 	expect_good(HEAD "access=read-write\nprepare=/bin/x\nprepare-status=3\n", &q);
 	assert_false(q.prepare_ok[0]);
 	assert_true(q.prepare_ok[3]);
+	/* Words may be dealt with in different ways. */
+	expect_good(HEAD "accept = a=b|c a=bb a\nignore = a=d|cc\n", &s);
+	assert_int_equal(s.n_rules, 4);
 	/* Rules that pass nothing on need no {options}. */
 	expect_good("description = x\nprogram = /x\narguments = x\nignore = a\n", &r);
 }
 
 /* Each follows three good lines. */
+static const struct {
+	const char *text, *message;
+} line_cases[] = {
+	{ "nonsense", "\"nonsense\": no \"=\"" },
+	{ "= x", "unknown key \"\"" },
+	{ "Access = read-only", "unknown key \"Access\"" },
+	{ "acces = read-only", "unknown key \"acces\"" },
+	{ "access mode = read-only", "unknown key \"access mode\"" },
+	{ "network = yes", "unknown key \"network\"" },
+	{ "description = again", "description: it is in line 1 already" },
+	{ "arguments = x", "arguments: it is in line 3 already" },
+	{ "options =", "options: it has no value" },
+	{ "options = # a", "options: it has no value" },
+	{ "package = Fuse", "package: \"Fuse\" is no name of a package" },
+	{ "package = a b", "package: \"a b\" is no name of a package" },
+	{ "package = a\"b", "package: \"a\"b\" is no name of a package" },
+	{ "program = x", "program: \"x\" is not an absolute path" },
+	{ "program = /usr/", "program: \"/usr/\" is not an absolute path" },
+	{ "program = /x -f", "program: \"/x -f\" is not an absolute path" },
+	{ "program = /{source}", "program: \"/{source}\" is not an absolute path" },
+	{ "access = rw", "access: \"rw\" is neither read-only nor read-write" },
+	{ "access = read-write read-only",
+	  "access: \"read-write read-only\" is neither read-only nor read-write" },
+	{ "source = device", "source: \"device\" is neither file nor text" },
+	{ "permissions = none", "permissions: \"none\" is neither kernel nor server" },
+	{ "prepare = e2fsck -p", "prepare: \"e2fsck\" is not an absolute path" },
+	{ "prepare = {source}", "prepare: \"{source}\" is not an absolute path" },
+	{ "prepare = {options}", "prepare: \"{options}\" is not an absolute path" },
+	{ "prepare = /x {target}", "prepare: \"{target}\": unknown placeholder" },
+	{ "prepare = /x {source", "prepare: \"{source\": unknown placeholder" },
+	{ "prepare = /x }", "prepare: \"}\": unknown placeholder" },
+	{ "prepare = /x {}", "prepare: \"{}\": unknown placeholder" },
+	{ "prepare = /x {source}}", "prepare: \"{source}}\": unknown placeholder" },
+	{ "prepare = /x {{source}", "prepare: \"{{source}\": unknown placeholder" },
+	{ "prepare = /x {Source}", "prepare: \"{Source}\": unknown placeholder" },
+	{ "prepare = /x -o{options}",
+	  "prepare: \"-o{options}\": {options} must be a word of its own" },
+	{ "prepare = /x {options} {options}", "prepare: {options} is there twice" },
+	{ "prepare = /x", "prepare: it needs access = read-write" },
+	{ "prepare-status = 0", "prepare-status: it needs access = read-write" },
+	{ "prepare-status = 256", "prepare-status: \"256\" is no exit status from 0 to 255" },
+	{ "prepare-status = 0 -1", "prepare-status: \"-1\" is no exit status from 0 to 255" },
+	{ "prepare-status = 1,2", "prepare-status: \"1,2\" is no exit status from 0 to 255" },
+	{ "prepare-status = 18446744073709551616",
+	  "prepare-status: \"18446744073709551616\" is no exit status from 0 to 255" },
+	{ "options = a,b", "options: \"a,b\" is not one option" },
+	{ "options = a\\b", "options: \"a\\b\" is not one option" },
+	{ "options = a -f", "options: \"-f\" is not one option" },
+	{ "options = fsname={source}", "options: \"fsname={source}\": unknown placeholder" },
+	{ "options-ro = a,b", "options-ro: \"a,b\" is not one option" },
+	{ "options-rw = a,b", "options-rw: \"a,b\" is not one option" },
+	{ "options-rw = a", "options-rw: it needs access = read-write" },
+	{ "accept = a,b", "accept: \"a,b\": no name of an option" },
+	{ "accept = =TEXT", "accept: \"=TEXT\": no name of an option" },
+	{ "accept = -f", "accept: \"-f\": no name of an option" },
+	{ "accept = \xc3\xa4", "accept: \"\xc3\xa4\": no name of an option" },
+	{ "accept = a ro", "accept: \"ro\": mount flags are not for rules" },
+	{ "ignore = noatime", "ignore: \"noatime\": mount flags are not for rules" },
+	{ "ignore = sync=TEXT", "ignore: \"sync=TEXT\": mount flags are not for rules" },
+	{ "accept = a b a", "accept: there is a rule for \"a\" already" },
+	{ "accept = a=TEXT a=NUMBER", "accept: there is a rule for \"a\" already" },
+	{ "accept = a=b a=TEXT", "accept: there is a rule for \"a\" already" },
+	{ "accept = a=b|c a=d|c", "accept: there is a rule for \"a\" already" },
+	{ "accept = a=b a=c|b|d", "accept: there is a rule for \"a\" already" },
+	{ "ignore = allow_other", "ignore: \"allow_other\": mount flags are not for rules" },
+	{ "options = a={uid", "options: \"a={uid\": unknown placeholder" },
+	{ "options = {}", "options: \"{}\": unknown placeholder" },
+	{ "default = {source}", "default: \"{source}\": unknown placeholder" },
+	{ "default = a,b", "default: \"a,b\" is not one option" },
+	{ "default = -a", "default: \"-a\" is not one option" },
+	{ "default = a=b c=d", "default: \"c=d\" is no name of an option" },
+	{ "default = a {uid}", "default: \"{uid}\" is no name of an option" },
+	{ "translate = a", "translate: it takes a rule and one word" },
+	{ "translate = a b c", "translate: it takes a rule and one word" },
+	{ "translate = a b{}", "translate: \"a\" has no value for {}" },
+	{ "translate = a=TEXT b={x}", "translate: \"b={x}\": unknown placeholder" },
+	{ "translate = a=TEXT b={source}", "translate: \"b={source}\": unknown placeholder" },
+	{ "translate = a=TEXT b={", "translate: \"b={\": unknown placeholder" },
+	{ "translate = a=TEXT b,c", "translate: \"b,c\" is not one option" },
+	{ "translate = a=TEXT -{}", "translate: \"-{}\" is not one option" },
+	{ "translate = a=INT b", "translate: \"a=INT\": after the \"=\" belongs NUMBER, OCTAL,"
+				 " TEXT, PATH or this|or|that" },
+};
+
 static void bad_lines(void **state)
 {
-	static const struct {
-		const char *text, *message;
-	} cases[] = {
-		{ "nonsense", "\"nonsense\": no \"=\"" },
-		{ "= x", "unknown key \"\"" },
-		{ "Access = read-only", "unknown key \"Access\"" },
-		{ "acces = read-only", "unknown key \"acces\"" },
-		{ "access mode = read-only", "unknown key \"access mode\"" },
-		{ "network = yes", "unknown key \"network\"" },
-		{ "description = again", "description: it is in line 1 already" },
-		{ "arguments = x", "arguments: it is in line 3 already" },
-		{ "options =", "options: it has no value" },
-		{ "options = # a", "options: it has no value" },
-		{ "package = Fuse", "package: \"Fuse\" is no name of a package" },
-		{ "package = a b", "package: \"a b\" is no name of a package" },
-		{ "package = a\"b", "package: \"a\"b\" is no name of a package" },
-		{ "program = x", "program: \"x\" is not an absolute path" },
-		{ "program = /usr/", "program: \"/usr/\" is not an absolute path" },
-		{ "program = /x -f", "program: \"/x -f\" is not an absolute path" },
-		{ "program = /{source}", "program: \"/{source}\" is not an absolute path" },
-		{ "access = rw", "access: \"rw\" is neither read-only nor read-write" },
-		{ "access = read-write read-only",
-		  "access: \"read-write read-only\" is neither read-only nor read-write" },
-		{ "source = device", "source: \"device\" is neither file nor text" },
-		{ "permissions = none", "permissions: \"none\" is neither kernel nor server" },
-		{ "prepare = e2fsck -p", "prepare: \"e2fsck\" is not an absolute path" },
-		{ "prepare = {source}", "prepare: \"{source}\" is not an absolute path" },
-		{ "prepare = {options}", "prepare: \"{options}\" is not an absolute path" },
-		{ "prepare = /x {target}", "prepare: \"{target}\": unknown placeholder" },
-		{ "prepare = /x {source", "prepare: \"{source\": unknown placeholder" },
-		{ "prepare = /x }", "prepare: \"}\": unknown placeholder" },
-		{ "prepare = /x {}", "prepare: \"{}\": unknown placeholder" },
-		{ "prepare = /x {source}}", "prepare: \"{source}}\": unknown placeholder" },
-		{ "prepare = /x {{source}", "prepare: \"{{source}\": unknown placeholder" },
-		{ "prepare = /x {Source}", "prepare: \"{Source}\": unknown placeholder" },
-		{ "prepare = /x -o{options}",
-		  "prepare: \"-o{options}\": {options} must be a word of its own" },
-		{ "prepare = /x {options} {options}", "prepare: {options} is there twice" },
-		{ "prepare = /x", "prepare: it needs access = read-write" },
-		{ "prepare-status = 0", "prepare-status: it needs access = read-write" },
-		{ "prepare-status = 256",
-		  "prepare-status: \"256\" is no exit status from 0 to 255" },
-		{ "prepare-status = 0 -1",
-		  "prepare-status: \"-1\" is no exit status from 0 to 255" },
-		{ "prepare-status = 1,2",
-		  "prepare-status: \"1,2\" is no exit status from 0 to 255" },
-		{ "prepare-status = 18446744073709551616",
-		  "prepare-status: \"18446744073709551616\" is no exit status from 0 to 255" },
-		{ "options = a,b", "options: \"a,b\" is not one option" },
-		{ "options = a\\b", "options: \"a\\b\" is not one option" },
-		{ "options = a -f", "options: \"-f\" is not one option" },
-		{ "options = fsname={source}",
-		  "options: \"fsname={source}\": unknown placeholder" },
-		{ "options-ro = a,b", "options-ro: \"a,b\" is not one option" },
-		{ "options-rw = a,b", "options-rw: \"a,b\" is not one option" },
-		{ "options-rw = a", "options-rw: it needs access = read-write" },
-		{ "accept = a,b", "accept: \"a,b\": no name of an option" },
-		{ "accept = =TEXT", "accept: \"=TEXT\": no name of an option" },
-		{ "accept = -f", "accept: \"-f\": no name of an option" },
-		{ "accept = \xc3\xa4", "accept: \"\xc3\xa4\": no name of an option" },
-		{ "accept = a ro", "accept: \"ro\": mount flags are not for rules" },
-		{ "ignore = noatime", "ignore: \"noatime\": mount flags are not for rules" },
-		{ "ignore = sync=TEXT", "ignore: \"sync=TEXT\": mount flags are not for rules" },
-		{ "accept = a b a", "accept: there is a rule for \"a\" already" },
-		{ "accept = a=TEXT a=NUMBER", "accept: there is a rule for \"a\" already" },
-		{ "accept = a=b|d a=c|d", "accept: there is a rule for \"a\" already" },
-		{ "translate = a", "translate: it takes a rule and one word" },
-		{ "translate = a b c", "translate: it takes a rule and one word" },
-		{ "translate = a b{}", "translate: \"a\" has no value for {}" },
-		{ "translate = a=TEXT b={x}", "translate: \"b={x}\": unknown placeholder" },
-		{ "translate = a=TEXT b={source}",
-		  "translate: \"b={source}\": unknown placeholder" },
-		{ "translate = a=TEXT b={", "translate: \"b={\": unknown placeholder" },
-		{ "translate = a=TEXT b,c", "translate: \"b,c\" is not one option" },
-		{ "translate = a=TEXT -{}", "translate: \"-{}\" is not one option" },
-		{ "translate = a=INT b",
-		  "translate: \"a=INT\": after the \"=\" belongs NUMBER, OCTAL,"
-		  " TEXT, PATH or this|or|that" },
-	};
 	char text[1024];
 
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		(void)snprintf(text, sizeof(text), HEAD "%s\n", cases[i].text);
-		expect_bad(text, 4, cases[i].message);
-		(void)snprintf(text, sizeof(text), "\n#\n" HEAD "\n %s ", cases[i].text);
-		if (!strstr(cases[i].message, "it is in line"))
-			expect_bad(text, 7, cases[i].message);
+	for (size_t i = 0; i < ARRAY_SIZE(line_cases); i++) {
+		(void)snprintf(text, sizeof(text), HEAD "%s\n", line_cases[i].text);
+		expect_bad(text, 4, line_cases[i].message);
+		(void)snprintf(text, sizeof(text), "\n#\n" HEAD "\n %s ", line_cases[i].text);
+		if (!strstr(line_cases[i].message, "it is in line"))
+			expect_bad(text, 7, line_cases[i].message);
 	}
 }
 
@@ -290,6 +304,8 @@ static void bad_as_a_whole(void **state)
 		  "access = read-write\n",
 		  3, "arguments: {options} is missing" },
 		{ "description = x\nprogram = /x\narguments = x\nignore = b\naccept = a\n", 3,
+		  "arguments: {options} is missing" },
+		{ "description = x\nprogram = /x\narguments = x\ndefault = a\n", 3,
 		  "arguments: {options} is missing" },
 		{ "description = x\nprogram = /x\narguments = x\ntranslate = a b\n", 3,
 		  "arguments: {options} is missing" },
@@ -400,7 +416,7 @@ static void large_files(void **state)
 /* Thousands of lines of each key that repeats. */
 static void many_lines(void **state)
 {
-	static const char *const lines[] = { "program=/b\n", "prepare=/b\n",
+	static const char *const lines[] = { "program=/b\n", "prepare=/b\n", "default=a\n",
 					     "access=read-write\n" };
 	_cleanup_free_ char *text = malloc(PRESET_MAX_SIZE + 1);
 	_cleanup_preset_ struct preset p;
@@ -408,12 +424,13 @@ static void many_lines(void **state)
 
 	assert_non_null(text);
 	strcpy(text, HEAD);
-	strcat(text, lines[2]);
-	for (char *end = strchr(text, '\0'); n < 2500; n++, end += strlen(end))
-		strcpy(end, lines[n % 2]);
+	strcat(text, lines[3]);
+	for (char *end = strchr(text, '\0'); n < 3000; n++, end += strlen(end))
+		strcpy(end, lines[n % 3]);
 	expect_good(text, &p);
-	assert_int_equal(p.programs.n, 1 + n / 2);
-	assert_int_equal(p.n_prepare, n / 2);
+	assert_int_equal(p.programs.n, 1 + n / 3);
+	assert_int_equal(p.n_prepare, n / 3);
+	assert_int_equal(p.n_defaults, n / 3);
 }
 
 static void many_rules(void **state)

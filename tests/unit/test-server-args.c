@@ -29,12 +29,13 @@ static int drop_preset(void **state)
 static int use_rules(void **state)
 {
 	use_preset(HEAD "accept = acl acl=NUMBER uid=NUMBER umask=OCTAL name=TEXT map=PATH\n"
-			"accept = errors=continue|panic|remount-ro only=this\n"
+			"accept = errors=continue|panic only=this\n"
 			"translate = dmask=OCTAL dirmask=0{}\n"
 			"translate = twice=TEXT a={}:{}\n"
 			"translate = fixed=TEXT fixed\n"
 			"translate = big_writes large=1\n"
-			"ignore = discard nls=TEXT\n");
+			"translate = errors=remount-ro on_error={}\n"
+			"ignore = discard nls=TEXT errors=none|panics\n");
 	return 0;
 }
 
@@ -102,6 +103,25 @@ static void mount_flags(void **state)
 	expect_refused("bind", "option \"bind\" is not known to the service \"svc\"");
 }
 
+/* FUSE's own two are noted, and are no server's business either. */
+static void kernel_options(void **state)
+{
+	static const char *const options[] = { "", "allow_other", "default_permissions",
+					       "default_permissions,acl,allow_other" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		_cleanup_server_options_ struct server_options o;
+		struct preset_error e;
+
+		assert_int_equal(parse(options[i], &o, &e), 0);
+		assert_string_equal(o.list, i == 3 ? "acl" : "");
+		assert_int_equal(o.allow_other, i & 1);
+		assert_int_equal(o.default_permissions, i >> 1);
+	}
+	expect_refused("allow_other=1", "option allow_other=1: takes no value");
+	expect_refused("allow_root", "option \"allow_root\" is not known to the service \"svc\"");
+}
+
 static void passed_on(void **state)
 {
 	static const char *const same[] = {
@@ -121,7 +141,7 @@ static void passed_on(void **state)
 		"map=/a b",
 		"errors=continue",
 		"errors=panic",
-		"errors=remount-ro,only=this",
+		"errors=continue,only=this",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(same); i++)
@@ -137,6 +157,7 @@ static void translated(void **state)
 	expect_options("twice={}", false, "a={}:{}");
 	expect_options("fixed=anything", false, "fixed");
 	expect_options("big_writes", false, "large=1");
+	expect_options("errors=remount-ro", false, "on_error=remount-ro");
 	expect_options("acl,dmask=1,acl,big_writes,dmask=2", false,
 		       "acl,dirmask=01,acl,large=1,dirmask=02");
 }
@@ -144,76 +165,75 @@ static void translated(void **state)
 static void ignored(void **state)
 {
 	expect_options("discard", false, "");
+	expect_options("errors=none,errors=panic,errors=panics", false, "errors=panic");
 	expect_options("discard,nls=utf8,discard", false, "");
 	expect_options("acl,discard,ro,acl", true, "acl,acl");
 }
 
+static const struct {
+	const char *options, *message;
+} refused_cases[] = {
+	{ "foo", "option \"foo\" is not known to the service \"svc\"" },
+	{ "foo=1", "option \"foo\" is not known to the service \"svc\"" },
+	{ "acl,foo,bar", "option \"foo\" is not known to the service \"svc\"" },
+	{ "ACL", "option \"ACL\" is not known to the service \"svc\"" },
+	{ "RO", "option \"RO\" is not known to the service \"svc\"" },
+	{ " acl", "option \" acl\" is not known to the service \"svc\"" },
+	{ "acl ", "option \"acl \" is not known to the service \"svc\"" },
+	{ "acl\n", "option \"acl\n\" is not known to the service \"svc\"" },
+	{ "-o", "option \"-o\" is not known to the service \"svc\"" },
+	{ "=", "option \"\" is not known to the service \"svc\"" },
+	{ "=acl", "option \"\" is not known to the service \"svc\"" },
+	{ "a\\cl", "option \"a\\cl\" is not known to the service \"svc\"" },
+	{ "acl\\,x", "option \"acl\\,x\" is not known to the service \"svc\"" },
+	{ "ro\\", "option \"ro\\\" is not known to the service \"svc\"" },
+	{ "uid", "option uid: needs a value" },
+	{ "errors", "option errors: needs a value" },
+	{ "discard=1", "option discard=1: takes no value" },
+	{ "discard=", "option discard=: takes no value" },
+	{ "big_writes=1", "option big_writes=1: takes no value" },
+	{ "uid=abc", "option uid=abc: not a number" },
+	{ "uid=", "option uid=: not a number" },
+	{ "uid=-1", "option uid=-1: not a number" },
+	{ "uid=+1", "option uid=+1: not a number" },
+	{ "uid= 1", "option uid= 1: not a number" },
+	{ "uid=1 ", "option uid=1 : not a number" },
+	{ "uid=0x10", "option uid=0x10: not a number" },
+	{ "uid=1=1", "option uid=1=1: not a number" },
+	{ "uid=1\\,2", "option uid=1\\,2: not a number" },
+	{ "uid=010", "option uid=010: a decimal number does not begin with 0" },
+	{ "uid=00", "option uid=00: a decimal number does not begin with 0" },
+	{ "uid=4294967296", "option uid=4294967296: larger than 4294967295" },
+	{ "uid=9999999999", "option uid=9999999999: larger than 4294967295" },
+	{ "uid=18446744073709551617", "option uid=18446744073709551617: larger than 4294967295" },
+	{ "umask=8", "option umask=8: not 1 to 5 octal digits" },
+	{ "umask=", "option umask=: not 1 to 5 octal digits" },
+	{ "umask=000022", "option umask=000022: not 1 to 5 octal digits" },
+	{ "umask=0o22", "option umask=0o22: not 1 to 5 octal digits" },
+	{ "dmask=-22", "option dmask=-22: not 1 to 5 octal digits" },
+	{ "name=", "option name=: needs a value" },
+	{ "name=a\tb", "option name=a\tb: has a control character" },
+	{ "name=a\x7f", "option name=a\x7f: has a control character" },
+	{ "name=a\\,suid", "option name=a\\,suid: a comma or backslash cannot be passed on" },
+	{ "name=a\\\\", "option name=a\\\\: a comma or backslash cannot be passed on" },
+	{ "name=\\", "option name=\\: a comma or backslash cannot be passed on" },
+	{ "nls=\\054", "option nls=\\054: a comma or backslash cannot be passed on" },
+	{ "twice=\\,", "option twice=\\,: a comma or backslash cannot be passed on" },
+	{ "map=a", "option map=a: not an absolute path" },
+	{ "map=", "option map=: needs a value" },
+	{ "map=/a\\,b", "option map=/a\\,b: a comma or backslash cannot be passed on" },
+	{ "errors=", "option errors=: not one of continue|panic|remount-ro|none|panics" },
+	{ "errors=cont", "option errors=cont: not one of continue|panic|remount-ro|none|panics" },
+	{ "errors=continue|panic",
+	  "option errors=continue|panic: not one of continue|panic|remount-ro|none|panics" },
+	{ "errors=Panic", "option errors=Panic: not one of continue|panic|remount-ro|none|panics" },
+	{ "only=that", "option only=that: not one of this" },
+};
+
 static void refused(void **state)
 {
-	static const struct {
-		const char *options, *message;
-	} cases[] = {
-		{ "foo", "option \"foo\" is not known to the service \"svc\"" },
-		{ "foo=1", "option \"foo\" is not known to the service \"svc\"" },
-		{ "acl,foo,bar", "option \"foo\" is not known to the service \"svc\"" },
-		{ "ACL", "option \"ACL\" is not known to the service \"svc\"" },
-		{ "RO", "option \"RO\" is not known to the service \"svc\"" },
-		{ " acl", "option \" acl\" is not known to the service \"svc\"" },
-		{ "acl ", "option \"acl \" is not known to the service \"svc\"" },
-		{ "acl\n", "option \"acl\n\" is not known to the service \"svc\"" },
-		{ "-o", "option \"-o\" is not known to the service \"svc\"" },
-		{ "=", "option \"\" is not known to the service \"svc\"" },
-		{ "=acl", "option \"\" is not known to the service \"svc\"" },
-		{ "a\\cl", "option \"a\\cl\" is not known to the service \"svc\"" },
-		{ "acl\\,x", "option \"acl\\,x\" is not known to the service \"svc\"" },
-		{ "ro\\", "option \"ro\\\" is not known to the service \"svc\"" },
-		{ "uid", "option uid: needs a value" },
-		{ "errors", "option errors: needs a value" },
-		{ "discard=1", "option discard=1: takes no value" },
-		{ "discard=", "option discard=: takes no value" },
-		{ "big_writes=1", "option big_writes=1: takes no value" },
-		{ "uid=abc", "option uid=abc: not a number" },
-		{ "uid=", "option uid=: not a number" },
-		{ "uid=-1", "option uid=-1: not a number" },
-		{ "uid=+1", "option uid=+1: not a number" },
-		{ "uid= 1", "option uid= 1: not a number" },
-		{ "uid=1 ", "option uid=1 : not a number" },
-		{ "uid=0x10", "option uid=0x10: not a number" },
-		{ "uid=1=1", "option uid=1=1: not a number" },
-		{ "uid=1\\,2", "option uid=1\\,2: not a number" },
-		{ "uid=010", "option uid=010: a decimal number does not begin with 0" },
-		{ "uid=00", "option uid=00: a decimal number does not begin with 0" },
-		{ "uid=4294967296", "option uid=4294967296: larger than 4294967295" },
-		{ "uid=9999999999", "option uid=9999999999: larger than 4294967295" },
-		{ "uid=18446744073709551617",
-		  "option uid=18446744073709551617: larger than 4294967295" },
-		{ "umask=8", "option umask=8: not 1 to 5 octal digits" },
-		{ "umask=", "option umask=: not 1 to 5 octal digits" },
-		{ "umask=000022", "option umask=000022: not 1 to 5 octal digits" },
-		{ "umask=0o22", "option umask=0o22: not 1 to 5 octal digits" },
-		{ "dmask=-22", "option dmask=-22: not 1 to 5 octal digits" },
-		{ "name=", "option name=: needs a value" },
-		{ "name=a\tb", "option name=a\tb: has a control character" },
-		{ "name=a\x7f", "option name=a\x7f: has a control character" },
-		{ "name=a\\,suid",
-		  "option name=a\\,suid: a comma or backslash cannot be passed on" },
-		{ "name=a\\\\", "option name=a\\\\: a comma or backslash cannot be passed on" },
-		{ "name=\\", "option name=\\: a comma or backslash cannot be passed on" },
-		{ "nls=\\054", "option nls=\\054: a comma or backslash cannot be passed on" },
-		{ "twice=\\,", "option twice=\\,: a comma or backslash cannot be passed on" },
-		{ "map=a", "option map=a: not an absolute path" },
-		{ "map=", "option map=: needs a value" },
-		{ "map=/a\\,b", "option map=/a\\,b: a comma or backslash cannot be passed on" },
-		{ "errors=", "option errors=: not one of continue|panic|remount-ro" },
-		{ "errors=cont", "option errors=cont: not one of continue|panic|remount-ro" },
-		{ "errors=continue|panic",
-		  "option errors=continue|panic: not one of continue|panic|remount-ro" },
-		{ "errors=Panic", "option errors=Panic: not one of continue|panic|remount-ro" },
-		{ "only=that", "option only=that: not this" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		expect_refused(cases[i].options, cases[i].message);
+	for (size_t i = 0; i < ARRAY_SIZE(refused_cases); i++)
+		expect_refused(refused_cases[i].options, refused_cases[i].message);
 }
 
 /* A backslash and what it escapes belong together: nothing can end an option early. */
@@ -296,6 +316,8 @@ static int make(size_t step, const char *options, bool is_read_only, const char 
 		.options = &o,
 		.source = source,
 		.mountpoint = "/mnt",
+		.uid = UINT32_MAX,
+		.gid = 100,
 		.is_read_only = is_read_only,
 	};
 
@@ -350,6 +372,26 @@ static void no_options(void **state)
 	expect_command(SERVER, "", false, "/source", "/bin/x|/source|/mnt");
 }
 
+/* Each gives way to what the caller says, be it passed on or not. */
+static void defaults(void **state)
+{
+	use_preset(HEAD "options = owner={uid}:{gid}\n"
+			"default = uid={uid} permissions u\ndefault = umask=0022\ndefault = big\n"
+			"accept = uid=NUMBER u=NUMBER permissions big\n"
+			"translate = umask=OCTAL mask={}\nignore = bi\n");
+	expect_command(SERVER, "", true, "/source",
+		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,uid=4294967295,umask=0022,big");
+	expect_command(SERVER, "uid=1", true, "/source",
+		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,umask=0022,big,uid=1");
+	expect_command(SERVER, "permissions,umask=7,bi", true, "/source",
+		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,big,permissions,mask=7");
+	expect_command(SERVER, "big,u=3", true, "/source",
+		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,umask=0022,big,u=3");
+	use_preset(HEAD "default = a\nignore = a\n");
+	expect_command(SERVER, "", true, "/source", "/bin/x|/source|/mnt|-o|a");
+	expect_command(SERVER, "a", true, "/source", "/bin/x|/source|/mnt");
+}
+
 static void expect_bad_source(const char *source, const char *message)
 {
 	struct preset_error e;
@@ -392,10 +434,11 @@ static void sources(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		with_rules(mount_flags),  with_rules(passed_on),	with_rules(translated),
-		with_rules(ignored),	  with_rules(refused),		with_rules(backslashes),
-		with_rules(long_options), with_presets(much_of_little), with_presets(commands),
-		with_presets(no_options), with_presets(sources),
+		with_rules(mount_flags), with_rules(kernel_options), with_rules(passed_on),
+		with_rules(translated),	 with_rules(ignored),	     with_rules(refused),
+		with_rules(backslashes), with_rules(long_options),   with_presets(much_of_little),
+		with_presets(commands),	 with_presets(no_options),   with_presets(defaults),
+		with_presets(sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
