@@ -86,35 +86,37 @@ static void expect_rule(const struct rule *r, enum rule_action action, enum rule
 	assert_int_equal(!!r->word, action == RULE_TRANSLATE);
 }
 
+static const char all_keys[] =
+	"# A comment\n"
+	"\n"
+	" \t# Another\n"
+	"description =  What it is = for, \"all\"; of#it  # not this\n"
+	"package=e2fsprogs\n"
+	"\tprogram\t=\t/usr/bin/fuse2fs\t\n"
+	"program = /usr/sbin/fuse2fs#2\n"
+	"arguments = -f --dev={source}:{source} {mountpoint} {options} #{x}\n"
+	"access = read-write\n"
+	"source = file\n"
+	"prepare = /sbin/e2fsck -p {source}\n"
+	"prepare = /bin/true {options} {mountpoint}\n"
+	"prepare-status = 1 0 255 000\n"
+	"options = a b={uid}:{gid} b=c\n"
+	"options-ro = ro\n"
+	"options-rw = rw d\n"
+	"default = uid={uid} permissions big\n"
+	"default = noacl\n"
+	"accept = acl uid=NUMBER umask=OCTAL name=TEXT\n"
+	"accept = map=PATH errors=continue|panic only=this acl=TEXT\n"
+	"translate = dmask=OCTAL dirmask=0{}:{}\n"
+	"translate = big_writes large=1\n"
+	"ignore = discard nls=TEXT\n"
+	"permissions = server";
+
 static void every_key(void **state)
 {
 	_cleanup_preset_ struct preset p;
 
-	expect_good("# A comment\n"
-		    "\n"
-		    " \t# Another\n"
-		    "description =  What it is = for, \"all\"; of#it  # not this\n"
-		    "package=e2fsprogs\n"
-		    "\tprogram\t=\t/usr/bin/fuse2fs\t\n"
-		    "program = /usr/sbin/fuse2fs#2\n"
-		    "arguments = -f --dev={source}:{source} {mountpoint} {options} #{x}\n"
-		    "access = read-write\n"
-		    "source = file\n"
-		    "prepare = /sbin/e2fsck -p {source}\n"
-		    "prepare = /bin/true {options} {mountpoint}\n"
-		    "prepare-status = 1 0 255 000\n"
-		    "options = a b={uid}:{gid} b=c\n"
-		    "options-ro = ro\n"
-		    "options-rw = rw d\n"
-		    "default = uid={uid} permissions big\n"
-		    "default = noacl\n"
-		    "accept = acl uid=NUMBER umask=OCTAL name=TEXT\n"
-		    "accept = map=PATH errors=continue|panic only=this acl=TEXT\n"
-		    "translate = dmask=OCTAL dirmask=0{}:{}\n"
-		    "translate = big_writes large=1\n"
-		    "ignore = discard nls=TEXT\n"
-		    "permissions = server",
-		    &p);
+	expect_good(all_keys, &p);
 	assert_string_equal(p.description, "What it is = for, \"all\"; of#it");
 	assert_string_equal(p.package, "e2fsprogs");
 	expect_words(&p.programs, "/usr/bin/fuse2fs /usr/sbin/fuse2fs#2");
