@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "rule.h"
 #include "run.h"
 
 #ifndef __LP64__
@@ -41,26 +42,27 @@ static const struct path_call {
 };
 
 /* Without O_EXCL a file that is there may be "created". It is never emptied: see run.h. */
-static int check_open_flags(const struct run *r, int flags)
+static int check_open_flags(const struct run_file *f, int flags)
 {
 	if (flags & O_CREAT && flags & O_EXCL)
 		return -EEXIST;
-	if (r->read_only && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
+	if (f->read_only && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC))
 		return -EROFS;
 	if (flags & O_DIRECTORY)
 		return -ENOTDIR;
 	return flags & (O_TRUNC | O_PATH) ? -EPERM : 0;
 }
 
-static void open_source(struct run *r, const struct trapped_call *call, int flags)
+static void open_file(struct run *r, const struct run_file *f, const struct trapped_call *call,
+		      int flags)
 {
 	const int ours = O_CREAT | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW | O_LARGEFILE;
 	const struct fusesvc_open_request req = {
-		.path = r->source,
+		.path = f->asked,
 		.open_flags = (uint32_t)(flags & ~ours),
 	};
 	_cleanup_fd_ int fd = -1;
-	int rc = check_open_flags(r, flags);
+	int rc = check_open_flags(f, flags);
 
 	if (!rc && r->state > RUN_STARTING) /* the helper opens nothing after the mount */
 		rc = -ENXIO;
@@ -72,41 +74,67 @@ static void open_source(struct run *r, const struct trapped_call *call, int flag
 		trap_return_fd(call, fd, flags & O_CLOEXEC);
 }
 
-static void answer_about_source(struct run *r, const struct trapped_call *call,
-				const struct path_call *how)
+/* Has the file to be looked at been opened for that? */
+static int look_at(struct run *r, struct run_file *f)
 {
-	const __u64 *args = call->req.data.args, value = args[how->value];
-	struct statx stx;
-	struct stat st;
-	int rc = 0;
+	const struct fusesvc_open_request req = { .path = f->asked, .quiet = true };
 
-	switch (how->topic) {
-	case TOPIC_OPEN:
-		open_source(r, call, (int)value);
+	if (f->fd >= 0)
+		return 0;
+	return r->state > RUN_STARTING ? -ENXIO : fusesvc_server_open(r->server, &req, &f->fd);
+}
+
+static int write_stat(const struct run_file *f, const struct trapped_call *call, uint64_t where)
+{
+	struct stat st;
+
+	return fstat(f->fd, &st) < 0 ? -errno : trap_write(call, where, &st, sizeof(st));
+}
+
+static int write_statx(const struct run_file *f, const struct trapped_call *call, uint64_t where)
+{
+	struct statx st;
+
+	return statx(f->fd, "", AT_EMPTY_PATH, (unsigned int)call->req.data.args[3], &st) < 0
+		       ? -errno
+		       : trap_write(call, where, &st, sizeof(st));
+}
+
+static int check_access(const struct run_file *f, uint64_t mode)
+{
+	if (mode & X_OK)
+		return -EACCES;
+	return mode & W_OK && f->read_only ? -EROFS : 0;
+}
+
+static void answer_about_file(struct run *r, struct run_file *f, const struct trapped_call *call,
+			      const struct path_call *how)
+{
+	const uint64_t value = call->req.data.args[how->value];
+	int rc;
+
+	if (how->topic == TOPIC_OPEN) {
+		open_file(r, f, call, (int)value);
 		return;
-	case TOPIC_OPEN_HOW:
-		rc = -ENOSYS; /* there is openat(2) */
-		break;
-	case TOPIC_STAT:
-		rc = fstat(r->source_fd, &st) < 0 ? -errno
-						  : trap_write(call, value, &st, sizeof(st));
-		break;
-	case TOPIC_STATX:
-		rc = statx(r->source_fd, "", AT_EMPTY_PATH, (unsigned int)args[3], &stx) < 0
-			     ? -errno
-			     : trap_write(call, value, &stx, sizeof(stx));
-		break;
-	case TOPIC_ACCESS:
-		if (value & X_OK)
-			rc = -EACCES;
-		else if (value & W_OK && r->read_only)
-			rc = -EROFS;
-		break;
-	case TOPIC_LINK:
-		rc = -EINVAL; /* it is none */
-		break;
 	}
+	rc = look_at(r, f);
+	if (!rc && how->topic == TOPIC_STAT)
+		rc = write_stat(f, call, value);
+	else if (!rc && how->topic == TOPIC_STATX)
+		rc = write_statx(f, call, value);
+	else if (!rc && how->topic == TOPIC_ACCESS)
+		rc = check_access(f, value);
+	else if (!rc)
+		rc = how->topic == TOPIC_LINK ? -EINVAL : -ENOSYS; /* no link; there is openat(2) */
 	trap_return(call, rc);
+}
+
+static struct run_file *find_file(struct run *r, const char *path)
+{
+	for (size_t i = 0; i < r->n_files; i++)
+		if (strcmp(r->files[i].name, path) == 0)
+			return &r->files[i];
+	return NULL;
 }
 
 /*
@@ -147,21 +175,22 @@ static void answer_with(const struct trapped_call *call, int fd, uint64_t flags)
 static void answer_path_call(struct run *r, const struct trapped_call *call,
 			     const struct path_call *how)
 {
-	const __u64 *args = call->req.data.args, value = args[how->value];
-	char path[256]; /* more than any that counts */
+	const __u64 *args = call->req.data.args;
+	const bool opens = how->topic == TOPIC_OPEN;
+	char path[RULE_MAX_VALUE + 2]; /* more than any that counts */
 	char text[128];
-	bool opens = how->topic == TOPIC_OPEN;
+	struct run_file *f;
 
 	if (trap_read_string(call, args[how->path], path, sizeof(path))) {
 		trap_continue(call); /* the kernel knows what is wrong with it */
-	} else if (r->source_is_file && strcmp(path, RUN_SOURCE) == 0) {
-		answer_about_source(r, call, how);
+	} else if ((f = find_file(r, path))) {
+		answer_about_file(r, f, call, how);
 	} else if (opens && strcmp(path, "/dev/fuse") == 0) {
-		answer_with(call, r->fuse_fd >= 0 ? r->fuse_fd : -ENODEV, value);
+		answer_with(call, r->fuse_fd >= 0 ? r->fuse_fd : -ENODEV, args[how->value]);
 	} else if (opens && is_made_up(path, text, sizeof(text))) {
 		_cleanup_fd_ int fd = open_made_up(text);
 
-		answer_with(call, fd, value);
+		answer_with(call, fd, args[how->value]);
 	} else if (how->topic == TOPIC_ACCESS && run_is_mountpoint(call, path)) {
 		trap_return(call, 0); /* the helper has checked who may mount there */
 	} else {

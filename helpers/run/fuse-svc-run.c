@@ -117,6 +117,39 @@ static int take_arguments(struct run *r, const char **options)
 	return -EINVAL;
 }
 
+void run_close_files(struct run *r)
+{
+	for (size_t i = 0; i < r->n_files; i++)
+		close_fd_keep_errno(steal_fd(&r->files[i].fd));
+}
+
+static void add_file(struct run *r, const char *name, const char *asked)
+{
+	r->files[r->n_files++] = (struct run_file){
+		.name = name,
+		.asked = asked,
+		.read_only = true,
+		.fd = -1,
+	};
+}
+
+/* Files that options name are there once the server, or what it starts, looks for them. */
+static int name_files(struct program *p)
+{
+	struct run *r = &p->run;
+
+	if (r->source_is_file)
+		add_file(r, RUN_SOURCE, r->source);
+	for (size_t i = 0; i < p->options.paths.n; i++) {
+		if (r->n_files == RUN_MAX_FILES) {
+			run_fail(r, "too many options name a file");
+			return -EINVAL;
+		}
+		add_file(r, p->options.paths.word[i], p->options.paths.word[i]);
+	}
+	return 0;
+}
+
 /* What can be written to is opened for that now, so that all that is started knows. */
 static int look_at_source(struct run *r)
 {
@@ -125,9 +158,10 @@ static int look_at_source(struct run *r)
 
 	if (!r->source_is_file)
 		return 0;
-	rc = fusesvc_server_open_rw(r->server, &req, &r->read_only, &r->source_fd);
+	rc = fusesvc_server_open_rw(r->server, &req, &r->read_only, &r->files[0].fd);
 	if (rc) /* the helper knows why */
 		run_fail(r, NULL);
+	r->files[0].read_only = r->read_only;
 	return rc;
 }
 
@@ -150,7 +184,7 @@ static int understand(struct program *p, const char *name)
 	r->read_only = p->options.is_read_only || !p->preset.is_read_write;
 	r->allow_other = p->uid == 0 || p->options.allow_other;
 	r->default_permissions = !p->preset.has_own_permissions || p->options.default_permissions;
-	return look_at_source(r);
+	return name_files(p) ? -EINVAL : look_at_source(r);
 }
 
 /* Whoever mounts can stop it, and so can the service manager: then what was written is saved. */
@@ -348,9 +382,7 @@ static int run(const char *name)
 	struct program p = {
 		.signal_fd = -1,
 		.output_fd = -1,
-		.run = { .source_fd = -1,
-			 .listener = -1,
-			 .output = { .alias = RUN_SOURCE, .fd = -1 } },
+		.run = { .listener = -1, .output = { .alias = RUN_SOURCE, .fd = -1 } },
 	};
 	struct fusesvc_error e = { 0 };
 	char text[512];

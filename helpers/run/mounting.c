@@ -46,7 +46,7 @@ static bool is_source_block_device(const struct run *r)
 {
 	struct stat st;
 
-	return r->source_fd >= 0 && fstat(r->source_fd, &st) == 0 && S_ISBLK(st.st_mode);
+	return r->source_is_file && fstat(r->files[0].fd, &st) == 0 && S_ISBLK(st.st_mode);
 }
 
 /* A size of blocks goes with fuseblk alone, which the helper chooses by itself. */
@@ -202,7 +202,7 @@ static void say_goodbye(struct run *r)
 {
 	r->state = RUN_UP;
 	close_fd_keep_errno(steal_fd(&r->fuse_fd));
-	close_fd_keep_errno(steal_fd(&r->source_fd));
+	run_close_files(r);
 	(void)fusesvc_server_bye(r->server, 0);
 }
 

@@ -31,6 +31,15 @@ enum run_state {
 	RUN_FAILED     /* no mount will come of it */
 };
 
+/* A file that the server may open, by way of the helper. */
+struct run_file {
+	const char *name;  /* what the server calls it */
+	const char *asked; /* what the caller called it */
+	bool read_only;
+	int fd; /* to look at it: never the server's; or -1 */
+};
+#define RUN_MAX_FILES 16
+
 struct run {
 	struct fusesvc_server *server;
 	const char *service; /* its name */
@@ -47,9 +56,11 @@ struct run {
 	uint64_t mount_call; /* that call */
 	pid_t mount_pid;     /* its thread */
 
-	int source_fd; /* to look at the source: never the server's */
-	int fuse_fd;   /* ours, until goodbye, or -1 */
-	int listener;  /* where trapped calls arrive, or -1 */
+	struct run_file
+		files[RUN_MAX_FILES]; /* the source, if it is a file, and files of options */
+	size_t n_files;
+	int fuse_fd;  /* ours, until goodbye, or -1 */
+	int listener; /* where trapped calls arrive, or -1 */
 	struct children children;
 	struct output output;
 };
@@ -59,6 +70,9 @@ void run_fail(struct run *r, const char *why) _nonnull_(1);
 
 /* Is this path, in a call, the directory that stands for the mount point? */
 bool run_is_mountpoint(const struct trapped_call *call, const char *path) _nonnull_all_;
+
+/* Nothing more is to be seen of the files. */
+void run_close_files(struct run *r) _nonnull_all_;
 
 /* calls.c: receives a trapped call and answers it */
 void run_answer_call(struct run *r) _nonnull_all_;

@@ -130,6 +130,8 @@ static int pass_on(struct digest *d, const struct rule *r, const struct option *
 	if (d->list.len)
 		put_string(&d->list, ",");
 	put_option(&d->list, r, o);
+	if (r->type == RULE_PATH && words_add(&d->o->paths, o->value))
+		return preset_error_set(d->e, ENOMEM, "%s", strerror(ENOMEM));
 	return 0;
 }
 
@@ -188,7 +190,7 @@ static bool next_option(char **rest, struct option *o)
 int server_options_parse(const struct preset *p, const char *service, const char *options,
 			 struct server_options *o, struct preset_error *e)
 {
-	_cleanup_free_ char *copy = NULL, *said = NULL, *list = NULL;
+	_cleanup_free_ char *said = NULL, *list = NULL;
 	struct digest d = { .p = p, .service = service, .o = o, .e = e };
 	struct option option;
 	char *rest;
@@ -197,17 +199,20 @@ int server_options_parse(const struct preset *p, const char *service, const char
 	*o = (struct server_options){ 0 };
 	if (strlen(options) >= SERVER_MAX_OPTIONS)
 		return preset_error_set(e, EINVAL, "the options are too long");
-	rest = copy = strdup(options);
+	rest = o->text = strdup(options);
 	d.said.buf = said = malloc(strlen(options) + 3);
 	d.list.buf = list = malloc(SERVER_MAX_OPTIONS);
-	if (!copy || !said || !list)
-		return preset_error_set(e, ENOMEM, "%s", strerror(ENOMEM));
-	put_string(&d.said, ",");
+	if (!o->text || !said || !list)
+		rc = preset_error_set(e, ENOMEM, "%s", strerror(ENOMEM));
+	if (!rc)
+		put_string(&d.said, ",");
 	while (!rc && next_option(&rest, &option))
 		if (*option.name || option.value) /* nothing between two commas */
 			rc = digest_option(&d, &option);
-	if (rc)
+	if (rc) {
+		server_options_free(o);
 		return rc;
+	}
 	said[d.said.len] = list[d.list.len] = '\0';
 	o->said = steal_pointer(&said);
 	o->list = steal_pointer(&list);
@@ -216,6 +221,8 @@ int server_options_parse(const struct preset *p, const char *service, const char
 
 void server_options_free(struct server_options *o)
 {
+	free(o->paths.word);
+	free(o->text);
 	free(o->said);
 	free(o->list);
 	*o = (struct server_options){ 0 };

@@ -16,11 +16,13 @@
 
 /* The caller's options, as far as they matter here. */
 struct server_options {
-	bool is_read_only;	  /* ro was said, and no rw after it */
-	bool allow_other;	  /* the kernel's own: never the server's business */
-	bool default_permissions; /* likewise */
-	char *said;		  /* the names of all, with a comma before and after each */
-	char *list;		  /* those for the server, with commas between them; may be empty */
+	bool is_read_only;	   /* ro was said, and no rw after it */
+	bool allow_other;	   /* the kernel's own: never the server's business */
+	bool default_permissions;  /* likewise */
+	char *said;		   /* the names of all, with a comma before and after each */
+	struct preset_words paths; /* values that name files, which the helper opens */
+	char *text;		   /* what these are in */
+	char *list; /* those for the server, with commas between them; may be empty */
 };
 
 /*
