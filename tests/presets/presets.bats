@@ -1,0 +1,347 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bats file_tags=mount
+#
+# Servers as Debian ships them, run by fuse-svc-run, on real images: what is in them, which options
+# they take, what they say.
+
+# shellcheck disable=SC2030,SC2031,SC2154 # what tests/lib.bash sets, in a subshell for each test
+bats_require_minimum_version 1.5.0
+load ../lib
+load images
+load presets
+
+setup() {
+  prepare
+  src=$BATS_TEST_TMPDIR/src
+  chmod 755 "$BATS_TEST_TMPDIR"
+}
+
+teardown() { clean_up; }
+
+# use_image TYPE: $src is a tree, $img an image of it that only root can read, and there is a service
+use_image() {
+  require_preset "$1" || return
+  make_tree "$src" "$(tree_kind "$1")" || return
+  make_image "$1" "$img" "$src" || return
+  chmod 600 "$img"
+  start_preset "$1"
+}
+
+# mount_image TYPE [OPTIONS]
+mount_image() {
+  stock_mount -t "fuse.svc.$1" -o "${2:-rw}" "$img" "$mnt"
+  assert_mount_works
+}
+
+# check_read TYPE: by its name, and by the source's type alone if libblkid knows it
+check_read() {
+  local type=$1
+  use_image "$type"
+  mount_image "$type" ro
+  assert_equal "$(mounted_as FSTYPE)" "fuse.svc.$type"
+  assert_equal "$(mounted_as SOURCE)" "$img"
+  assert_option ro nosuid nodev allow_other default_permissions
+  assert_same "$type" "$src" "$mnt"
+  run -1 touch "$mnt/new"
+  [[ $output == *"Read-only file system"* ]]
+  unmount
+  assert_nothing_left
+  [[ $(blkid -p -o value -s TYPE "$img") == "$type" ]] || return 0
+  stock_mount -t fuse.svc -o ro "$img" "$mnt"
+  assert_mount_works
+  assert_equal "$(mounted_as FSTYPE)" "fuse.svc.$type"
+  assert_same "$type" "$src" "$mnt"
+  unmount
+  assert_nothing_left
+}
+
+# check_write TYPE: what was written is there the next time, and the file system is clean
+check_write() {
+  local type=$1
+  use_image "$type"
+  mount_image "$type"
+  assert_option rw
+  assert_same "$type" "$src" "$mnt"
+  mkdir "$mnt/new" "$src/new"
+  seq 50000 | tee "$src/new/numbers" >"$mnt/new/numbers"
+  mv "$mnt/a dir/hello" "$mnt/new/hello"
+  mv "$src/a dir/hello" "$src/new/hello"
+  rm "$mnt/many/"*7 "$src/many/"*7
+  truncate -s 1000 "$mnt/zeros" "$src/zeros"
+  touch -d '2022-02-03 04:05:06Z' "$mnt"/{,new,new/*,zeros,many,a\ dir} "$src"/{,new,new/*,zeros,many,a\ dir}
+  sync -f "$mnt/new/numbers"
+  assert_same "$type" "$src" "$mnt"
+  unmount
+  assert_nothing_left
+  is_clean "$type" "$img"
+  mount_otherwise "$type" "$img" "$mnt"
+  assert_same "$type" "$src" "$mnt"
+  unmount
+}
+
+# check_garbage TYPE REGEX: what is no such image is refused, in the server's words
+check_garbage() {
+  require_preset "$1"
+  start_preset "$1"
+  seq 400000 >"$img"
+  stock_mount -t "fuse.svc.$1" "$img" "$mnt"
+  assert_mount_fails 32
+  grep -qiE -e "$2" <<<"$stderr" || fail "not the server's words: $stderr"
+  [[ $stderr != *"/source"* ]] || fail "/source is nothing that people know: $stderr"
+  assert_nothing_left
+}
+
+@test "squashfs: read" { check_read squashfs; }
+@test "erofs: read" { check_read erofs; }
+@test "ext2: read" { check_read ext2; }
+@test "ext3: read" { check_read ext3; }
+@test "ext4: read" { check_read ext4; }
+@test "ntfs: read" { check_read ntfs; }
+@test "exfat: read" { check_read exfat; }
+@test "fuseiso: read" { check_read fuseiso; }
+@test "fuse-zip: read" { check_read fuse-zip; }
+@test "archivemount: read" { check_read archivemount; }
+
+@test "ext2: written" { check_write ext2; }
+@test "ext3: written" { check_write ext3; }
+@test "ext4: written" { check_write ext4; }
+@test "ntfs: written" { check_write ntfs; }
+@test "exfat: written" { check_write exfat; }
+
+@test "squashfs: no image" { check_garbage squashfs "squashfs image"; }
+@test "erofs: no image" { check_garbage erofs "superblock|magic|erofs"; }
+@test "ext4: no image" { check_garbage ext4 "bad magic number"; }
+@test "ntfs: no image" { check_garbage ntfs "NTFS signature is missing|valid NTFS"; }
+@test "exfat: no image" { check_garbage exfat "exFAT file system is not found"; }
+@test "fuseiso: no image" { check_garbage fuseiso "iso|image"; }
+@test "fuse-zip: no image" { check_garbage fuse-zip "zip archive"; }
+@test "archivemount: no image" { check_garbage archivemount "archive"; }
+
+# check_device TYPE: fuseblk, so that udisks and lsblk see it, and umount waits
+check_device() {
+  use_image "$1"
+  use_loop "$img"
+  stock_mount -t "fuse.svc.$1" "$loop" "$mnt"
+  assert_mount_works
+  assert_equal "$(mounted_as FSTYPE)" "fuseblk.svc.$1"
+  assert_equal "$(mounted_as SOURCE)" "$loop"
+  assert_same "$1" "$src" "$mnt"
+  assert_equal "$(lsblk --noheadings --output MOUNTPOINT "$loop")" "$mnt"
+  run_umount "$loop"
+  assert_quiet
+  assert_nothing_left
+}
+
+@test "squashfs: a block device" { check_device squashfs; }
+@test "ext4: a block device" { check_device ext4; }
+@test "ntfs: a block device" { check_device ntfs; }
+@test "exfat: a block device" { check_device exfat; }
+
+@test "read-only presets: what is not writable, though rw was said" {
+  local type
+  for type in squashfs fuse-zip archivemount; do
+    require_preset "$type"
+    rm -rf "$src"
+    make_tree "$src"
+    make_image "$type" "$img" "$src"
+    cp "$img" "$img.before"
+    start_preset "$type"
+    mount_image "$type" rw
+    assert_option ro
+    run -1 rm -f "$mnt/nothing"
+    unmount
+    assert_nothing_left
+    cmp "$img" "$img.before"
+  done
+}
+
+@test "ext4: a line of fstab for the kernel's driver" {
+  use_image ext4
+  fstab errors=remount-ro,discard,noatime,commit=60,data=ordered,user_xattr,acl,barrier=1 \
+    "$img" "$mnt" fuse.svc.ext4
+  stock_mount "$mnt"
+  assert_mount_works
+  assert_option rw noatime
+  unmount
+}
+
+@test "ext4: what others may do stands on the disk" {
+  local nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+  use_image ext4
+  mount_image ext4
+  "${nobody[@]}" cat "$mnt/a dir/hello"
+  run -1 "${nobody[@]}" cat "$mnt/big"
+  [[ $output == *"Permission denied"* ]]
+  run -1 "${nobody[@]}" touch "$mnt/new"
+  setpriv --reuid=1234 --regid=1234 --clear-groups cat "$mnt/big" >/dev/null
+  install -o 4711 -g 815 -m 640 /etc/hostname "$mnt/owned"
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/owned")" "4711:815 640"
+  unmount
+}
+
+# owners TYPE OPTIONS: of a directory and a file
+owners() {
+  mount_image "$1" "$2" || return
+  stat -c '%u:%g %a' "$mnt/empty" "$mnt/big" | paste -sd ' '
+  unmount
+}
+
+@test "ntfs: owners and permissions from options" {
+  use_image ntfs
+  assert_equal "$(owners ntfs rw)" "0:0 755 0:0 755"
+  assert_equal "$(owners ntfs uid=59001,gid=59003,dmask=027,fmask=137)" "59001:59003 750 59001:59003 640"
+  assert_equal "$(owners ntfs uid=59001,umask=077,windows_names,nls=utf8,nohidden)" \
+    "59001:0 700 59001:0 700"
+}
+
+@test "exfat: owners and permissions from options" {
+  use_image exfat
+  assert_equal "$(owners exfat rw)" "0:0 755 0:0 755"
+  assert_equal "$(owners exfat uid=59001,gid=59003,dmask=027,fmask=137)" "59001:59003 750 59001:59003 640"
+  assert_equal "$(owners exfat uid=59001,iocharset=utf8,errors=remount-ro,umask=077)" \
+    "59001:0 700 59001:0 700"
+}
+
+@test "ntfs: permissions on disk" {
+  use_image ntfs
+  mount_image ntfs permissions
+  install -o 59001 -g 59003 -m 640 /etc/hostname "$mnt/owned"
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/owned")" "59001:59003 640"
+  unmount
+  mount_image ntfs permissions
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/owned")" "59001:59003 640"
+  unmount
+}
+
+@test "options that a preset does not know, or not so, are refused by name" {
+  use_image ext4
+  stock_mount -t fuse.svc.ext4 -o noatime,frobnicate "$img" "$mnt"
+  assert_mount_fails 32 'option "frobnicate" is not known to the service "ext4"'
+  stock_mount -t fuse.svc.ext4 -o usrquota "$img" "$mnt"
+  assert_mount_fails 32 usrquota
+  stock_mount -t fuse.svc.ext4 -o commit=soon "$img" "$mnt"
+  assert_mount_fails 32 commit=soon
+  stock_mount -t fuse.svc.ext4 -o minixdf=1 "$img" "$mnt"
+  assert_mount_fails 32 minixdf
+  assert_nothing_left
+}
+
+# unclean_ext4: $img has a journal to be replayed
+unclean_ext4() {
+  make_image ext4 "$BATS_TEST_TMPDIR/clean" "$src" || return
+  use_loop "$BATS_TEST_TMPDIR/clean"
+  mount -t ext4 "$loop" "$mnt" || return
+  echo replayed >"$mnt/replayed" && sync -f "$mnt/replayed"
+  cp "$BATS_TEST_TMPDIR/clean" "$img"
+  umount "$mnt" || return
+  [[ $(dumpe2fs -h "$img" 2>/dev/null) == *needs_recovery* ]]
+}
+
+@test "ext4: a journal is replayed before it is mounted" {
+  require loop
+  require_preset ext4
+  make_tree "$src"
+  unclean_ext4
+  start_preset ext4
+  # What can only be read is not changed: the server says what would be needed.
+  cp "$img" "$img.before"
+  stock_mount -t fuse.svc.ext4 -o ro "$img" "$mnt"
+  assert_mount_fails 32 "Journal needs recovery"
+  cmp "$img" "$img.before"
+  stock_mount -t fuse.svc.ext4 -o ro,noload "$img" "$mnt"
+  assert_mount_works
+  unmount
+  cmp "$img" "$img.before"
+  stock_mount -t fuse.svc.ext4 "$img" "$mnt"
+  assert_mount_works
+  assert_equal "$(<"$mnt/replayed")" replayed
+  unmount
+  assert_nothing_left
+}
+
+@test "a server that is not installed: which package has it" {
+  [[ ! -e /usr/bin/erofsfuse ]] || mount --bind /dev/null /usr/bin/erofsfuse
+  start_preset erofs
+  stock_mount -t fuse.svc.erofs "$img" "$mnt"
+  umount /usr/bin/erofsfuse 2>/dev/null || true
+  assert_mount_fails 32 erofsfuse
+  assert_nothing_left
+}
+
+@test "an image that cannot be written is mounted read-only" {
+  use_image ext4
+  use_loop "$img" --read-only
+  stock_mount -t fuse.svc.ext4 -o ro "$loop" "$mnt"
+  assert_mount_works
+  assert_option ro
+  assert_same ext4 "$src" "$mnt"
+  unmount
+}
+
+@test "gocryptfs: a Go server, on a directory" {
+  local dir=$BATS_TEST_TMPDIR/crypt pass=$BATS_TEST_TMPDIR/pass
+  require_preset gocryptfs
+  mkdir "$dir"
+  echo secret >"$pass"
+  gocryptfs -q -init -scryptn 10 -passfile "$pass" "$dir"
+  chmod 600 "$pass" # the helper opens it for the server
+  chown -R 65534:65534 "$dir"
+  start_preset gocryptfs
+  stock_mount -t fuse.svc.gocryptfs -o "passfile=$pass" "$dir" "$mnt"
+  assert_mount_works
+  seq 100000 >"$mnt/numbers"
+  mkdir "$mnt/dir"
+  mv "$mnt/numbers" "$mnt/dir"
+  unmount
+  assert_nothing_left
+  [[ ! -e $dir/dir ]]
+  stock_mount -t fuse.svc.gocryptfs -o "ro,passfile=$pass" "$dir" "$mnt"
+  assert_mount_works
+  assert_equal "$(sha256sum <"$mnt/dir/numbers")" "$(seq 100000 | sha256sum)"
+  unmount
+  echo wrong >"$pass"
+  stock_mount -t fuse.svc.gocryptfs -o "passfile=$pass" "$dir" "$mnt"
+  assert_mount_fails 32
+  assert_nothing_left
+}
+
+# start_sshd: on a port of this machine that is free; sets $port. Root's key is $BATS_TEST_TMPDIR/key.
+start_sshd() {
+  local dir=$BATS_TEST_TMPDIR
+  mkdir -p /run/sshd
+  ssh-keygen -q -t ed25519 -N '' -f "$dir/key" && ssh-keygen -q -t ed25519 -N '' -f "$dir/host" || return
+  for port in {42022..42122}; do
+    /usr/sbin/sshd -D -e -f /dev/null -o "Port=$port" -o ListenAddress=127.0.0.1 -o PidFile=none \
+      -o "HostKey=$dir/host" -o "AuthorizedKeysFile=$dir/key.pub" -o StrictModes=no -o UsePAM=no \
+      -o PermitRootLogin=yes -o "Subsystem=sftp internal-sftp" \
+      </dev/null >"$dir/sshd.log" 2>&1 3>&- 4>&- &
+    services+=($!)
+    wait_for 5 grep -qE 'Server listening|Cannot bind' "$dir/sshd.log" || return
+    ! grep -q 'Server listening' "$dir/sshd.log" || break
+  done
+  printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 "$dir/host.pub")" >"$dir/known"
+}
+
+@test "sshfs: a server that needs the network" {
+  local dir=$BATS_TEST_TMPDIR
+  require_preset sshfs
+  start_sshd
+  make_tree "$src"
+  start_service sshfs -- "${nobody[@]}" "$FSVC_LIBEXECDIR/fuse-svc-run" sshfs
+  stock_mount -t fuse.svc.sshfs -o "port=$port,IdentityFile=$dir/key,UserKnownHostsFile=$dir/known" \
+    "root@127.0.0.1:$src" "$mnt"
+  assert_mount_works
+  assert_same ext4 "$src" "$mnt"
+  echo new >"$mnt/new"
+  assert_equal "$(<"$src/new")" new
+  unmount
+  assert_nothing_left
+  stock_mount -t fuse.svc.sshfs -o "port=$port,IdentityFile=$dir/key" "root@127.0.0.1:$src" "$mnt"
+  assert_mount_fails 32 "ost key verification failed"
+  stock_mount -t fuse.svc.sshfs -o ssh_command=/bin/sh "root@127.0.0.1:$src" "$mnt"
+  assert_mount_fails 32 ssh_command
+  stock_mount -t fuse.svc.sshfs -- "-oProxyCommand=x@127.0.0.1:/" "$mnt"
+  assert_status 32
+  assert_nothing_left
+}
