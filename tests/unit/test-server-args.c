@@ -387,6 +387,9 @@ static void defaults(void **state)
 		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,big,permissions,mask=7");
 	expect_command(SERVER, "big,u=3", true, "/source",
 		       "/bin/x|/source|/mnt|-o|owner=4294967295:100,umask=0022,big,u=3");
+	use_preset(HEAD "default = a={gid} b\nignore = xa bx\naccept = ab=TEXT ba\n");
+	expect_command(SERVER, "xa,bx,ab={uid},ba", true, "/source",
+		       "/bin/x|/source|/mnt|-o|a=100,ab={uid},ba");
 	use_preset(HEAD "default = a\nignore = a\n");
 	expect_command(SERVER, "", true, "/source", "/bin/x|/source|/mnt|-o|a");
 	expect_command(SERVER, "a", true, "/source", "/bin/x|/source|/mnt");
