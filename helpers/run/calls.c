@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 
 #include "rule.h"
 #include "run.h"
@@ -63,7 +64,7 @@ static void open_file(struct run *r, const struct run_file *f, const struct trap
 	_cleanup_fd_ int fd = -1;
 	int rc = check_open_flags(f, flags);
 
-	if (!rc && r->state > RUN_STARTING) /* the helper opens nothing after the mount */
+	if (!rc && r->state >= RUN_UP) /* there is nobody to ask any more */
 		rc = -ENXIO;
 	if (!rc)
 		rc = fusesvc_server_open(r->server, &req, &fd);
@@ -80,7 +81,7 @@ static int look_at(struct run *r, struct run_file *f)
 
 	if (f->fd >= 0)
 		return 0;
-	return r->state > RUN_STARTING ? -ENXIO : fusesvc_server_open(r->server, &req, &f->fd);
+	return r->state >= RUN_UP ? -ENXIO : fusesvc_server_open(r->server, &req, &f->fd);
 }
 
 static int write_stat(const struct run_file *f, const struct trapped_call *call, uint64_t where)
@@ -163,6 +164,17 @@ static int open_made_up(const char *text)
 	return steal_fd(&fd);
 }
 
+/* Our standard input, opened anew: the sandbox has no /dev. -ENOENT if we have another one. */
+static int open_null(uint64_t flags)
+{
+	_cleanup_fd_ int fd = open("/proc/self/fd/0", (int)(flags & O_ACCMODE) | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3) ? steal_fd(&fd) : -ENOENT;
+}
+
 static void answer_with(const struct trapped_call *call, int fd, uint64_t flags)
 {
 	if (fd < 0)
@@ -186,6 +198,13 @@ static void answer_path_call(struct run *r, const struct trapped_call *call,
 		answer_about_file(r, f, call, how);
 	} else if (opens && strcmp(path, "/dev/fuse") == 0) {
 		answer_with(call, r->fuse_fd >= 0 ? r->fuse_fd : -ENODEV, args[how->value]);
+	} else if (opens && strcmp(path, "/dev/null") == 0) {
+		_cleanup_fd_ int fd = open_null(args[how->value]);
+
+		if (fd < 0)
+			trap_continue(call);
+		else
+			answer_with(call, fd, args[how->value]);
 	} else if (opens && is_made_up(path, text, sizeof(text))) {
 		_cleanup_fd_ int fd = open_made_up(text);
 

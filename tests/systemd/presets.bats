@@ -50,3 +50,70 @@ check_preset() {
 @test "fuseiso" { check_preset fuseiso; }
 @test "fuse-zip" { check_preset fuse-zip; }
 @test "archivemount" { check_preset archivemount; }
+
+# Its source is a directory, which the unit has to show; its user has to be able to write there.
+@test "gocryptfs: a server in Go, on a directory that a drop-in shows" {
+  local cipher=$BATS_TEST_TMPDIR/cipher drop_in=/etc/systemd/system/fuse-svc-gocryptfs@.service.d
+  mkdir "$cipher"
+  echo secret >"$BATS_TEST_TMPDIR/password"
+  chmod 600 "$BATS_TEST_TMPDIR/password"
+  gocryptfs -q -init -scryptn 10 -passfile "$BATS_TEST_TMPDIR/password" "$cipher"
+  chown -R daemon: "$cipher"
+  mkdir -p "$drop_in"
+  printf '[Service]\nDynamicUser=no\nUser=daemon\nBindPaths=%s\n' "$cipher" >"$drop_in/test.conf"
+  systemctl daemon-reload
+  systemctl start fuse-svc-gocryptfs.socket
+  run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
+  assert_equal "$status: $stderr" "0: "
+  cp -r "$BATS_FILE_TMPDIR/plain/." "$mnt"
+  diff -r "$BATS_FILE_TMPDIR/plain" "$mnt"
+  umount "$mnt"
+  [[ -n $(find "$cipher" -size +700k) ]] || fail "nothing was written"
+  ! grep -rq hello "$cipher" || fail "it is not encrypted"
+  run_command mount -t fuse.svc.gocryptfs -o "ro,passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
+  assert_equal "$status: $stderr" "0: "
+  diff -r "$BATS_FILE_TMPDIR/plain" "$mnt"
+  umount "$mnt"
+  echo wrong >"$BATS_TEST_TMPDIR/password"
+  run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
+  assert_equal "$status" 32
+  [[ $stderr == *[Pp]assword* ]] || fail "other words: $stderr"
+  rm "$drop_in/test.conf"
+  systemctl daemon-reload
+}
+
+# A host on the loopback of the container.
+start_sshd() {
+  local dir=$BATS_TEST_TMPDIR/sshd
+  mkdir -m 700 "$dir"
+  mkdir -p /run/sshd
+  ssh-keygen -q -t ed25519 -N '' -f "$dir/host"
+  ssh-keygen -q -t ed25519 -N '' -f "$dir/key"
+  printf '[127.0.0.1]:2222 %s\n' "$(cut -d' ' -f1,2 "$dir/host.pub")" >"$dir/hosts"
+  /usr/sbin/sshd -f /dev/null -o ListenAddress=127.0.0.1:2222 -o HostKey="$dir/host" \
+    -o AuthorizedKeysFile="$dir/key.pub" -o StrictModes=no -o PidFile="$dir/pid" \
+    -o Subsystem="sftp internal-sftp" -o PermitRootLogin=prohibit-password 3>&- 4>&-
+  wait_for "$usual" test -s "$dir/pid"
+}
+
+@test "sshfs: the network is open to it alone, and keys are files that options name" {
+  local dir=$BATS_TEST_TMPDIR/sshd
+  # The container has a loopback of its own.
+  start_sshd
+  systemctl start fuse-svc-sshfs.socket
+  run_command mount -t fuse.svc.sshfs \
+    -o "port=2222,IdentityFile=$dir/key,UserKnownHostsFile=$dir/hosts" \
+    "root@127.0.0.1:$BATS_FILE_TMPDIR/plain" "$mnt"
+  kill_sshd=$(<"$dir/pid")
+  [[ $status == 0 ]] || { kill "$kill_sshd"; fail "$stderr"; }
+  diff -r "$BATS_FILE_TMPDIR/plain" "$mnt"
+  umount "$mnt"
+  # Whom nobody knows is not trusted.
+  : >"$dir/hosts"
+  run_command mount -t fuse.svc.sshfs \
+    -o "port=2222,IdentityFile=$dir/key,UserKnownHostsFile=$dir/hosts" \
+    "root@127.0.0.1:$BATS_FILE_TMPDIR/plain" "$mnt"
+  kill "$kill_sshd"
+  assert_equal "$status" 32
+  [[ $stderr == *'Host key verification failed'* ]] || fail "other words: $stderr"
+}
