@@ -42,7 +42,7 @@ tree_kind() {
   esac
 }
 
-# make_image TYPE FILE DIR [SIZE]: an image with what is in DIR. SIZE is for types that can be written.
+# make_image TYPE FILE DIR [SIZE]: an image with what is in DIR. SIZE is for what can be written.
 make_image() {
   local type=$1 file=$2 dir=$3 size=${4:-12M} log=$BATS_TEST_TMPDIR/mkfs.log
   rm -f "$file"
@@ -86,8 +86,8 @@ make_by_server() {
 # is_free LOOP FILE: its server has written all, and closed it
 is_free() { [[ $(losetup --noheadings --output BACK-FILE "$1" 2>/dev/null) != *"$2" ]]; }
 
-# listing DIR FORMAT: what find -printf says of each name but the root and lost+found. The size of what
-# is no file differs between file systems.
+# listing DIR FORMAT: what find -printf says of each name but the root and lost+found. The size of
+# what is no file differs between file systems.
 listing() {
   (
     cd "$1" || exit

@@ -54,7 +54,8 @@ is_clean() {
   ext[234]) e2fsck -fn "$2" ;;
   ntfs) ntfsfix --no-action "$2" && ntfs-3g.probe --readwrite "$2" ;;
   exfat) fsck.exfat -n "$2" ;;
-  esac >"$BATS_TEST_TMPDIR/fsck.log" 2>&1 || fail "$2 is not clean: $(cat "$BATS_TEST_TMPDIR/fsck.log")"
+  esac >"$BATS_TEST_TMPDIR/fsck.log" 2>&1 ||
+    fail "$2 is not clean: $(cat "$BATS_TEST_TMPDIR/fsck.log")"
 }
 
 # repair TYPE FILE: by the file system's own tool; then it is clean

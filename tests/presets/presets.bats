@@ -14,12 +14,13 @@ load presets
 setup() {
   prepare
   src=$BATS_TEST_TMPDIR/src
-  chmod 755 "$BATS_TEST_TMPDIR"
+  # Others shall get as far as the mount.
+  chmod 755 "$BATS_TEST_TMPDIR" "${BATS_TEST_TMPDIR%/*}" "$BATS_RUN_TMPDIR"
 }
 
 teardown() { clean_up; }
 
-# use_image TYPE: $src is a tree, $img an image of it that only root can read, and there is a service
+# use_image TYPE: $src is a tree, $img an image of it that only root can read; there is a service
 use_image() {
   require_preset "$1" || return
   make_tree "$src" "$(tree_kind "$1")" || return
@@ -69,7 +70,7 @@ check_write() {
   mv "$src/a dir/hello" "$src/new/hello"
   rm "$mnt/many/"*7 "$src/many/"*7
   truncate -s 1000 "$mnt/zeros" "$src/zeros"
-  touch -d '2022-02-03 04:05:06Z' "$mnt"/{,new,new/*,zeros,many,a\ dir} "$src"/{,new,new/*,zeros,many,a\ dir}
+  touch -d '2022-02-03 04:05:06Z' {"$mnt","$src"}/{new,new/*,zeros,many,a\ dir}
   sync -f "$mnt/new/numbers"
   assert_same "$type" "$src" "$mnt"
   unmount
@@ -84,7 +85,7 @@ check_write() {
 check_garbage() {
   require_preset "$1"
   start_preset "$1"
-  seq 400000 >"$img"
+  head -c 3M /dev/zero | tr '\0' '\377' >"$img"
   stock_mount -t "fuse.svc.$1" "$img" "$mnt"
   assert_mount_fails 32
   grep -qiE -e "$2" <<<"$stderr" || fail "not the server's words: $stderr"
@@ -190,7 +191,8 @@ owners() {
 @test "ntfs: owners and permissions from options" {
   use_image ntfs
   assert_equal "$(owners ntfs rw)" "0:0 755 0:0 755"
-  assert_equal "$(owners ntfs uid=59001,gid=59003,dmask=027,fmask=137)" "59001:59003 750 59001:59003 640"
+  assert_equal "$(owners ntfs uid=59001,gid=59003,dmask=027,fmask=137)" \
+    "59001:59003 750 59001:59003 640"
   assert_equal "$(owners ntfs uid=59001,umask=077,windows_names,nls=utf8,nohidden)" \
     "59001:0 700 59001:0 700"
 }
@@ -198,7 +200,8 @@ owners() {
 @test "exfat: owners and permissions from options" {
   use_image exfat
   assert_equal "$(owners exfat rw)" "0:0 755 0:0 755"
-  assert_equal "$(owners exfat uid=59001,gid=59003,dmask=027,fmask=137)" "59001:59003 750 59001:59003 640"
+  assert_equal "$(owners exfat uid=59001,gid=59003,dmask=027,fmask=137)" \
+    "59001:59003 750 59001:59003 640"
   assert_equal "$(owners exfat uid=59001,iocharset=utf8,errors=remount-ro,umask=077)" \
     "59001:0 700 59001:0 700"
 }
@@ -244,7 +247,7 @@ unclean_ext4() {
   make_tree "$src"
   unclean_ext4
   start_preset ext4
-  # What can only be read is not changed: the server says what would be needed.
+  # What shall only be read is not changed: the server says what is needed.
   cp "$img" "$img.before"
   stock_mount -t fuse.svc.ext4 -o ro "$img" "$mnt"
   assert_mount_fails 32 "Journal needs recovery"
@@ -285,7 +288,6 @@ unclean_ext4() {
   mkdir "$dir"
   echo secret >"$pass"
   gocryptfs -q -init -scryptn 10 -passfile "$pass" "$dir"
-  chmod 600 "$pass" # the helper opens it for the server
   chown -R 65534:65534 "$dir"
   start_preset gocryptfs
   stock_mount -t fuse.svc.gocryptfs -o "passfile=$pass" "$dir" "$mnt"
@@ -306,11 +308,13 @@ unclean_ext4() {
   assert_nothing_left
 }
 
-# start_sshd: on a port of this machine that is free; sets $port. Root's key is $BATS_TEST_TMPDIR/key.
+# start_sshd: on a free port of this machine, which it sets $port to. Root's key is
+# $BATS_TEST_TMPDIR/key.
 start_sshd() {
   local dir=$BATS_TEST_TMPDIR
   mkdir -p /run/sshd
-  ssh-keygen -q -t ed25519 -N '' -f "$dir/key" && ssh-keygen -q -t ed25519 -N '' -f "$dir/host" || return
+  ssh-keygen -q -t ed25519 -N '' -f "$dir/key" || return
+  ssh-keygen -q -t ed25519 -N '' -f "$dir/host" || return
   for port in {42022..42122}; do
     /usr/sbin/sshd -D -e -f /dev/null -o "Port=$port" -o ListenAddress=127.0.0.1 -o PidFile=none \
       -o "HostKey=$dir/host" -o "AuthorizedKeysFile=$dir/key.pub" -o StrictModes=no -o UsePAM=no \
@@ -321,23 +325,25 @@ start_sshd() {
     ! grep -q 'Server listening' "$dir/sshd.log" || break
   done
   printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 "$dir/host.pub")" >"$dir/known"
+  chmod 644 "$dir/key"
 }
 
 @test "sshfs: a server that needs the network" {
-  local dir=$BATS_TEST_TMPDIR
+  local dir=$BATS_TEST_TMPDIR options
   require_preset sshfs
   start_sshd
   make_tree "$src"
   start_service sshfs -- "${nobody[@]}" "$FSVC_LIBEXECDIR/fuse-svc-run" sshfs
-  stock_mount -t fuse.svc.sshfs -o "port=$port,IdentityFile=$dir/key,UserKnownHostsFile=$dir/known" \
-    "root@127.0.0.1:$src" "$mnt"
+  options="port=$port,IdentityFile=$dir/key"
+  stock_mount -t fuse.svc.sshfs -o "$options,UserKnownHostsFile=$dir/known" "root@127.0.0.1:$src" \
+    "$mnt"
   assert_mount_works
   assert_same ext4 "$src" "$mnt"
   echo new >"$mnt/new"
   assert_equal "$(<"$src/new")" new
   unmount
   assert_nothing_left
-  stock_mount -t fuse.svc.sshfs -o "port=$port,IdentityFile=$dir/key" "root@127.0.0.1:$src" "$mnt"
+  stock_mount -t fuse.svc.sshfs -o "$options" "root@127.0.0.1:/" "$mnt"
   assert_mount_fails 32 "ost key verification failed"
   stock_mount -t fuse.svc.sshfs -o ssh_command=/bin/sh "root@127.0.0.1:$src" "$mnt"
   assert_mount_fails 32 ssh_command

@@ -138,7 +138,7 @@ start_writer() {
 
 has_done() { (($(wc -l <"$done") >= $1)); }
 
-# assert_done COUNT: of what fsync(2) was called for, the first COUNT are in $mnt, with their contents
+# assert_done COUNT: of what fsync(2) was called for, the first COUNT are in $mnt, as they were
 assert_done() {
   local i
   head -n "$1" "$done" | while read -r i; do
