@@ -32,11 +32,12 @@ mutate() {
     open my $in, "<:raw", $from or die; local $/; my $image = <$in>;
     my $size = length $image;
     my $kind = $n % 5;
-    if ($kind == 0) { # bits of the first block that is used
-      my $start = substr($image, 0, 1024) =~ /[^\0]/ ? 0 : 1024;
+    my $start = $image =~ /[^\0]/ ? $-[0] : 0;
+    if ($kind == 0) { # bits of the first structure
       for (1..3) { my $at = $start + any(256); substr($image, $at, 1) ^= chr(1 << any(8)); }
     } elsif ($kind == 1) { # bytes of the first structures
-      substr($image, any($size < 65536 ? $size : 65536), 1) = chr(any(256)) for 1..200;
+      my $length = $size - $start < 32768 ? $size - $start : 32768;
+      substr($image, $start + any($length), 1) = chr(any(256)) for 1..200;
     } elsif ($kind == 2) { # whole blocks
       for (1..4) { my $at = 512 * any($size / 512); substr($image, $at, 4096) = "\xff" x 4096; }
       $image = substr($image, 0, $size);

@@ -51,8 +51,7 @@ make_image() {
   erofs) mkfs.erofs "$file" "$dir" ;;
   ext[234])
     truncate -s "$size" "$file"
-    # Like what stands in Debian's /etc/mke2fs.conf, whatever stands there.
-    "mkfs.$type" -q -F -N 8000 -U 11111111-2222-3333-4444-555555555555 -d "$dir" "$file"
+    "mkfs.$type" -q -F -U 11111111-2222-3333-4444-555555555555 -d "$dir" "$file"
     ;;
   ntfs | exfat) make_by_server "$type" "$file" "$dir" "$size" ;;
   iso9660 | fuseiso) xorriso -as mkisofs -quiet -R -J -o "$file" "$dir" ;;

@@ -333,6 +333,7 @@ start_sshd() {
   require_preset sshfs
   start_sshd
   make_tree "$src"
+  rm "$src/dangling" # the latest ones do not show absolute links
   start_service sshfs -- "${nobody[@]}" "$FSVC_LIBEXECDIR/fuse-svc-run" sshfs
   options="port=$port,IdentityFile=$dir/key"
   stock_mount -t fuse.svc.sshfs -o "$options,UserKnownHostsFile=$dir/known" "root@127.0.0.1:$src" \
