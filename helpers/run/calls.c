@@ -139,7 +139,8 @@ static struct run_file *find_file(struct run *r, const char *path)
 
 /*
  * Files that are nowhere, of which servers want to read: a list of users, without which some do not
- * start, and a file in its own mount that a server in Go opens to see that it is up.
+ * start, the file systems that the kernel knows, and a file in its own mount that a server in Go
+ * opens to see that it is up.
  */
 static bool is_made_up(const char *path, char *text, size_t size)
 {
@@ -149,6 +150,8 @@ static bool is_made_up(const char *path, char *text, size_t size)
 			       getegid());
 	else if (strcmp(path, "/etc/group") == 0)
 		(void)snprintf(text, size, "fuse-svc:x:%u:\n", getegid());
+	else if (strcmp(path, "/proc/filesystems") == 0)
+		(void)snprintf(text, size, "nodev\tfuse\n\tfuseblk\n");
 	else
 		return strcmp(path, RUN_MOUNTPOINT "/.go-fuse-epoll-hack") == 0;
 	return true;

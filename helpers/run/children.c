@@ -80,7 +80,7 @@ static void become_default(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void be_child(char *const argv[], int output, int sock, pid_t parent)
+static _Noreturn void be_child(char *const argv[], const int output[2], int sock, pid_t parent)
 {
 	char path[] = "PATH=" SERVER_PATH, lang[] = "LANG=C.UTF-8", home[] = "HOME=/";
 	char *const environment[] = { path, lang, home, NULL };
@@ -97,14 +97,14 @@ static _Noreturn void be_child(char *const argv[], int output, int sock, pid_t p
 		_exit(127);
 	}
 	tell(sock, 0, listener);
-	(void)dup2(output, STDOUT_FILENO);
-	(void)dup2(output, STDERR_FILENO);
+	(void)dup2(output[0], STDOUT_FILENO);
+	(void)dup2(output[1], STDERR_FILENO);
 	(void)execve(argv[0], argv, environment);
 	tell(sock, errno, -1);
 	_exit(127);
 }
 
-int children_start(struct children *c, char *const argv[], int output)
+int children_start(struct children *c, char *const argv[], const int output[2])
 {
 	_cleanup_fd_ int sock = -1, other = -1, listener = -1;
 	const pid_t parent = getpid();

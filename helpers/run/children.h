@@ -22,10 +22,11 @@ struct children {
 int children_prepare(void) _must_check_;
 
 /*
- * Starts a program whose output goes to @output and whose system calls are trapped.
+ * Starts a program with trapped system calls; standard output and error go to @output.
  * Returns the listener for them or -errno, also if the program cannot be executed.
  */
-int children_start(struct children *c, char *const argv[], int output) _must_check_ _nonnull_all_;
+int children_start(struct children *c, char *const argv[],
+		   const int output[2]) _must_check_ _nonnull_all_;
 
 /* Notes who has ended; never waits. */
 void children_reap(struct children *c) _nonnull_all_;

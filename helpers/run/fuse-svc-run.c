@@ -38,7 +38,7 @@ struct program {
 	gid_t gid;
 	struct run run;
 	int signal_fd;
-	int output_fd;	   /* where the server's words go in */
+	int output[2];	   /* where the server's words go in */
 	int64_t kill_time; /* when what is left is killed, once the mount failed */
 };
 
@@ -55,6 +55,12 @@ static void usage(FILE *to)
 		      PROGRAM);
 }
 
+static void end_output(struct run *r)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(r->output); i++)
+		output_end(&r->output[i]);
+}
+
 void run_fail(struct run *r, const char *why)
 {
 	char text[FUSESVC_MESSAGE_SIZE], clean[2 * FUSESVC_MESSAGE_SIZE];
@@ -62,8 +68,10 @@ void run_fail(struct run *r, const char *why)
 	if (r->state >= RUN_UP)
 		return;
 	r->state = RUN_FAILED;
-	output_end(&r->output);
-	output_text(&r->output, text, sizeof(text));
+	end_output(r);
+	output_text(&r->output[1], text, sizeof(text));
+	if (!text[0]) /* some say all on standard output */
+		output_text(&r->output[0], text, sizeof(text));
 	if (!text[0] && why)
 		(void)snprintf(text, sizeof(text), "%s", why);
 	else if (why)
@@ -180,7 +188,8 @@ static int understand(struct program *p, const char *name)
 		return fail_by_error(r, &e);
 	fusesvc_server_peer(r->server, &p->uid, &p->gid);
 	r->source_is_file = !p->preset.has_text_source;
-	r->output.name = r->source_is_file ? r->source : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(r->output) && r->source_is_file; i++)
+		r->output[i].name = r->source;
 	r->read_only = p->options.is_read_only || !p->preset.is_read_write;
 	r->allow_other = p->uid == 0 || p->options.allow_other;
 	r->default_permissions = !p->preset.has_own_permissions || p->options.default_permissions;
@@ -254,14 +263,15 @@ static void on_helper(struct run *r)
 static void supervise(struct program *p)
 {
 	struct run *r = &p->run;
-	enum { LISTENER, SIGNALS, HELPER, OUTPUT };
+	enum { LISTENER, SIGNALS, HELPER, OUTPUT, ERRORS };
 
 	while (!r->children.is_alone) {
 		struct pollfd fds[] = {
 			[LISTENER] = { r->listener, POLLIN, 0 },
 			[SIGNALS] = { p->signal_fd, POLLIN, 0 },
 			[HELPER] = { fusesvc_server_fd(r->server), POLLIN, 0 },
-			[OUTPUT] = { r->output.fd, POLLIN, 0 },
+			[OUTPUT] = { r->output[0].fd, POLLIN, 0 },
+			[ERRORS] = { r->output[1].fd, POLLIN, 0 },
 		};
 
 		if (r->state == RUN_FAILED)
@@ -269,7 +279,9 @@ static void supervise(struct program *p)
 		if (poll(fds, ARRAY_SIZE(fds), next_timeout(p)) < 0)
 			continue;
 		if (fds[OUTPUT].revents)
-			(void)output_read(&r->output);
+			(void)output_read(&r->output[0]);
+		if (fds[ERRORS].revents)
+			(void)output_read(&r->output[1]);
 		if (fds[LISTENER].revents & POLLIN)
 			run_answer_call(r);
 		else if (fds[LISTENER].revents) /* nobody is left who could call */
@@ -282,14 +294,14 @@ static void supervise(struct program *p)
 		if (r->state == RUN_INIT)
 			run_check_init(r);
 	}
-	output_end(&r->output);
+	end_output(r);
 	close_fd_keep_errno(steal_fd(&r->listener));
 }
 
 static int start_and_supervise(struct program *p, char *const argv[])
 {
 	struct run *r = &p->run;
-	int fd = children_start(&r->children, argv, p->output_fd);
+	int fd = children_start(&r->children, argv, p->output);
 
 	if (fd < 0)
 		return fail_by_errno(r, argv[0], fd);
@@ -305,7 +317,7 @@ static int prepare(struct program *p, const struct server_values *v)
 	for (size_t i = 0; i < p->preset.n_prepare && !r->read_only; i++) {
 		_cleanup_free_ char **argv = NULL;
 		struct preset_error e = { 0 };
-		char text[128];
+		char text[PRESET_MAX_LINE + 128], how[96];
 		int status;
 
 		if (server_prepare_argv(&p->preset, i, v, &argv, &e))
@@ -315,7 +327,8 @@ static int prepare(struct program *p, const struct server_values *v)
 		status = r->children.status;
 		if (WIFEXITED(status) && p->preset.prepare_ok[WEXITSTATUS(status)])
 			continue;
-		children_status_text(status, text, sizeof(text));
+		children_status_text(status, how, sizeof(how));
+		(void)snprintf(text, sizeof(text), "%s %s", argv[0], how);
 		run_fail(r, text);
 		return -EIO;
 	}
@@ -358,7 +371,9 @@ static int set_up(struct program *p)
 	if (!rc && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* the server shall not look at us */
 		rc = -errno;
 	if (!rc)
-		rc = output_open(&p->run.output, &p->output_fd);
+		rc = output_open(&p->run.output[0], &p->output[0]);
+	if (!rc)
+		rc = output_open(&p->run.output[1], &p->output[1]);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGCHLD);
 	(void)sigaddset(&set, SIGTERM);
@@ -381,8 +396,9 @@ static int run(const char *name)
 {
 	struct program p = {
 		.signal_fd = -1,
-		.output_fd = -1,
-		.run = { .listener = -1, .output = { .alias = RUN_SOURCE, .fd = -1 } },
+		.run = { .listener = -1,
+			 .output = { { .alias = RUN_SOURCE, .fd = -1 },
+				     { .alias = RUN_SOURCE, .fd = -1 } } },
 	};
 	struct fusesvc_error e = { 0 };
 	char text[512];

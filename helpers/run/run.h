@@ -62,7 +62,7 @@ struct run {
 	int fuse_fd;  /* ours, until goodbye, or -1 */
 	int listener; /* where trapped calls arrive, or -1 */
 	struct children children;
-	struct output output;
+	struct output output[2]; /* the server's standard output, and its standard error */
 };
 
 /* The mount failed. Unless the server had words for it, this is why; NULL if the helper knows. */
