@@ -237,6 +237,19 @@ int fusesvc_server_mount_start(struct fusesvc_server *s,
 	FUSESVC_NONNULL(1, 2);
 
 /**
+ * fusesvc_server_mount_is_answered() - has the answer come while a file was waited for?
+ * @s: the connection, after fusesvc_server_mount_start()
+ *
+ * Files may be asked for until goodbye, so also between the two. Then the descriptor of the
+ * connection need not become readable: who polls it has to ask after each file.
+ *
+ * Returns: true if fusesvc_server_mount_finish() need not wait.
+ *
+ * Since: 0.1
+ */
+bool fusesvc_server_mount_is_answered(const struct fusesvc_server *s) FUSESVC_NONNULL(1);
+
+/**
  * fusesvc_server_mount_finish() - wait for the mount
  * @s: the connection, after fusesvc_server_mount_start()
  *

@@ -29,7 +29,10 @@ struct fusesvc_server {
 	char **argv;
 	bool takes_messages;
 	unsigned int n_messages;
-	unsigned int granted; /* commands on the way to a mount, by their place in the order */
+	unsigned int granted;  /* commands on the way to a mount, by their place in the order */
+	bool awaits_mount;     /* MOUNT was sent, and no answer has come */
+	bool has_mount_answer; /* it came before it was waited for */
+	struct packet mount_answer;
 	struct channel ch;
 };
 
@@ -102,6 +105,17 @@ static int answer_hello(struct fusesvc_server *s)
 	return rc ? channel_failed(s, FUSESVC_STEP_HELLO, rc, NULL) : 0;
 }
 
+/* The answer to a MOUNT that is on its way may come before that about a file. */
+static bool is_mount_answer(struct fusesvc_server *s, const struct packet *p, int fd)
+{
+	if (!s->awaits_mount || p->type != PACKET_REPLY || fd >= 0)
+		return false;
+	s->awaits_mount = false;
+	s->has_mount_answer = true;
+	s->mount_answer = *p;
+	return true;
+}
+
 /*
  * Receives the answer about a file. Returns 0 with *error, the helper's refusal as an errno
  * value, or with a descriptor.
@@ -114,7 +128,9 @@ static int receive_file(struct fusesvc_server *s, uint32_t step, const char *pat
 	_cleanup_fd_ int got = -1;
 	int rc;
 
-	rc = channel_recv(&s->ch, &p, &extra);
+	do
+		rc = channel_recv(&s->ch, &p, &extra);
+	while (!rc && is_mount_answer(s, &p, extra.fd));
 	if (rc)
 		return channel_failed(s, step, rc, path);
 	got = extra.fd;
@@ -328,6 +344,18 @@ void fusesvc_server_finish_opens(struct fusesvc_server *s)
 		channel_refuse_fds(&s->ch);
 }
 
+static int take_reply(struct fusesvc_server *s, uint32_t step, const struct packet *answer,
+		      const char *subject)
+{
+	if (answer->type != PACKET_REPLY || answer->reply.error > 4095)
+		return protocol_breach(s, step, "no answer to the command");
+	if (answer->reply.error)
+		return fusesvc_error_set(&s->error, step, FUSESVC_E_REFUSED,
+					 (int)answer->reply.error, subject);
+	forget_refusal(s);
+	return 0;
+}
+
 /* Waits for the answer to a command. */
 static int await_reply(struct fusesvc_server *s, uint32_t step, const char *subject)
 {
@@ -339,13 +367,9 @@ static int await_reply(struct fusesvc_server *s, uint32_t step, const char *subj
 	if (rc)
 		return channel_failed(s, step, rc, subject);
 	close_fd_keep_errno(extra.fd);
-	if (answer.type != PACKET_REPLY || extra.fd >= 0 || answer.reply.error > 4095)
+	if (extra.fd >= 0)
 		return protocol_breach(s, step, "no answer to the command");
-	if (answer.reply.error)
-		return fusesvc_error_set(&s->error, step, FUSESVC_E_REFUSED,
-					 (int)answer.reply.error, subject);
-	forget_refusal(s);
-	return 0;
+	return take_reply(s, step, &answer, subject);
 }
 
 static int command(struct fusesvc_server *s, uint32_t step, const struct packet *p)
@@ -390,12 +414,26 @@ int fusesvc_server_mount_start(struct fusesvc_server *s, const struct fusesvc_mo
 		s->granted |= 1U << i;
 	}
 	rc = channel_send(&s->ch, &mount, -1);
+	s->awaits_mount = rc == 0;
 	return rc ? channel_failed(s, FUSESVC_STEP_MOUNT, rc, NULL) : 0;
+}
+
+bool fusesvc_server_mount_is_answered(const struct fusesvc_server *s)
+{
+	return s->has_mount_answer;
 }
 
 int fusesvc_server_mount_finish(struct fusesvc_server *s)
 {
-	return await_reply(s, FUSESVC_STEP_MOUNT, NULL);
+	int rc;
+
+	if (s->has_mount_answer) {
+		s->has_mount_answer = false;
+		return take_reply(s, FUSESVC_STEP_MOUNT, &s->mount_answer, NULL);
+	}
+	rc = await_reply(s, FUSESVC_STEP_MOUNT, NULL);
+	s->awaits_mount = rc && s->error.code == FUSESVC_E_TIMEOUT;
+	return rc;
 }
 
 int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)

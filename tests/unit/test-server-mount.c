@@ -178,6 +178,59 @@ static void mount_in_two_steps(void **state)
 	helper_end(&h);
 }
 
+static void start_mount(struct helper *h)
+{
+	struct packet p;
+
+	helper_begin(h, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(commands) - 1; i++)
+		helper_reply(h, 0);
+	assert_int_equal(fusesvc_server_mount_start(h->s, &full), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		helper_hears(h, &p);
+}
+
+/* Files may be asked for in between: the answer to the mount waits, if it comes first. */
+static void files_while_it_mounts(void **state)
+{
+	static const int answers[] = { 0, EPERM };
+	const struct fusesvc_open_request req = { .path = "/key" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		_cleanup_fd_ int fd = -1, file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		struct helper h;
+
+		start_mount(&h);
+		assert_false(fusesvc_server_mount_is_answered(h.s));
+		helper_file(&h, "/key", ENOENT, -1);
+		assert_int_equal(fusesvc_server_open(h.s, &req, &fd), -ENOENT);
+		assert_false(fusesvc_server_mount_is_answered(h.s));
+		helper_reply(&h, (uint32_t)answers[i]);
+		helper_file(&h, "/key", 0, file);
+		assert_int_equal(fusesvc_server_open(h.s, &req, &fd), 0);
+		assert_true(fusesvc_server_mount_is_answered(h.s));
+		assert_int_equal(fusesvc_server_mount_finish(h.s), -answers[i]);
+		assert_false(fusesvc_server_mount_is_answered(h.s));
+		helper_end(&h);
+	}
+}
+
+/* One answer alone: a second one is none about a file. */
+static void files_while_it_mounts_and_a_liar(void **state)
+{
+	const struct fusesvc_open_request req = { .path = "/key" };
+	struct helper h;
+	int fd;
+
+	start_mount(&h);
+	helper_reply(&h, 0);
+	helper_reply(&h, 0);
+	assert_int_equal(fusesvc_server_open(h.s, &req, &fd), -EBADMSG);
+	assert_int_equal(fd, -1);
+	assert_failed(&h, FUSESVC_E_PROTOCOL, FUSESVC_STEP_OPEN);
+	helper_end(&h);
+}
+
 static void mount_start_fails_before_the_mount(void **state)
 {
 	struct helper h;
@@ -284,6 +337,8 @@ int main(void)
 		server_test(mount_answered_by_a_lie),
 		server_test(mount_not_answered),
 		server_test(mount_in_two_steps),
+		server_test(files_while_it_mounts),
+		server_test(files_while_it_mounts_and_a_liar),
 		server_test(mount_start_fails_before_the_mount),
 		server_test(mount_finish_fails),
 		server_test(mount_on_the_other_format),
