@@ -157,11 +157,11 @@ static int start_mount(struct run *r, const struct trapped_call *call)
 	return rc;
 }
 
-/* A call that a signal interrupted is made again, although its answer was given. */
+/* A call that a signal interrupted is made again, also if its answer was given. */
 static bool is_repeated(const struct run *r, const struct trapped_call *call)
 {
 	return r->state > RUN_STARTING && r->state < RUN_FAILED &&
-	       r->mount_pid == (pid_t)call->req.pid && !r->mount_waits;
+	       r->mount_pid == (pid_t)call->req.pid;
 }
 
 void run_mount(struct run *r, const struct trapped_call *call)
@@ -169,7 +169,10 @@ void run_mount(struct run *r, const struct trapped_call *call)
 	int rc;
 
 	if (is_repeated(r, call)) {
-		trap_return(call, 0);
+		if (r->mount_waits)
+			r->mount_call = call->req.id;
+		else
+			trap_return(call, 0);
 		return;
 	}
 	rc = r->state == RUN_STARTING ? start_mount(r, call) : -EBUSY;
@@ -185,16 +188,15 @@ void run_mount(struct run *r, const struct trapped_call *call)
 		trap_return(call, 0);
 }
 
-/* What is mounted here is the helper's to unmount. */
+/* What is mounted here is the helper's to unmount, and all else is nobody's. */
 void run_umount(struct run *r, const struct trapped_call *call)
 {
 	char target[256];
+	int rc = trap_read_string(call, call->req.data.args[0], target, sizeof(target));
 
-	if (trap_read_string(call, call->req.data.args[0], target, sizeof(target)) == 0 &&
-	    run_is_mountpoint(call, target))
-		trap_return(call, 0);
-	else
-		trap_continue(call);
+	if (!rc && !run_is_mountpoint(call, target))
+		rc = -EPERM;
+	trap_return(call, rc);
 }
 
 /* From now on a server that dies takes its mount with it, as nobody else has /dev/fuse open. */
