@@ -68,6 +68,8 @@ static void open_file(struct run *r, const struct run_file *f, const struct trap
 		rc = -ENXIO;
 	if (!rc)
 		rc = fusesvc_server_open(r->server, &req, &fd);
+	if (!rc && !run_can_be_source(fd))
+		rc = -EPERM;
 	if (rc)
 		trap_return(call, rc);
 	else
@@ -102,6 +104,8 @@ static int write_statx(const struct run_file *f, const struct trapped_call *call
 
 static int check_access(const struct run_file *f, uint64_t mode)
 {
+	if (mode & ~(uint64_t)(R_OK | W_OK | X_OK))
+		return -EINVAL;
 	if (mode & X_OK)
 		return -EACCES;
 	return mode & W_OK && f->read_only ? -EROFS : 0;
@@ -200,6 +204,8 @@ static void answer_path_call(struct run *r, const struct trapped_call *call,
 	} else if ((f = find_file(r, path))) {
 		answer_about_file(r, f, call, how);
 	} else if (opens && strcmp(path, "/dev/fuse") == 0) {
+		if (args[how->value] & O_NONBLOCK) /* it is the server's alone to read */
+			(void)fcntl(r->fuse_fd, F_SETFL, O_NONBLOCK);
 		answer_with(call, r->fuse_fd >= 0 ? r->fuse_fd : -ENODEV, args[how->value]);
 	} else if (opens && strcmp(path, "/dev/null") == 0) {
 		_cleanup_fd_ int fd = open_null(args[how->value]);

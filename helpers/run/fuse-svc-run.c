@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "clock.h"
@@ -158,6 +159,13 @@ static int name_files(struct program *p)
 	return 0;
 }
 
+bool run_can_be_source(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 /* What can be written to is opened for that now, so that all that is started knows. */
 static int look_at_source(struct run *r)
 {
@@ -169,6 +177,8 @@ static int look_at_source(struct run *r)
 	rc = fusesvc_server_open_rw(r->server, &req, &r->read_only, &r->files[0].fd);
 	if (rc) /* the helper knows why */
 		run_fail(r, NULL);
+	else if (!run_can_be_source(r->files[0].fd))
+		return fail_by_errno(r, r->source, -ENOTSUP);
 	r->files[0].read_only = r->read_only;
 	return rc;
 }
