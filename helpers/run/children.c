@@ -6,6 +6,7 @@
 #include "children.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,8 @@ static _Noreturn void be_child(char *const argv[], const int output[2], int sock
 		_exit(127);
 	}
 	tell(sock, 0, listener);
+	/* Whatever whoever started us had open. */
+	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	(void)dup2(output[0], STDOUT_FILENO);
 	(void)dup2(output[1], STDERR_FILENO);
 	(void)execve(argv[0], argv, environment);

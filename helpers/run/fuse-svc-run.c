@@ -391,6 +391,7 @@ static int set_up(struct program *p)
 	(void)sigaddset(&set, SIGHUP);
 	(void)sigprocmask(SIG_SETMASK, &set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* whoever starts us may ignore it, and then none comes */
 	p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (!rc && p->signal_fd < 0)
 		rc = -errno;
