@@ -62,6 +62,19 @@ static void end_output(struct run *r)
 		output_end(&r->output[i]);
 }
 
+static bool is_crash(const struct run *r)
+{
+	return r->children.has_ended && WIFSIGNALED(r->children.status);
+}
+
+static void add_words(char *text, size_t size, const char *words)
+{
+	size_t len = strlen(text);
+
+	(void)snprintf(text + len, size - len, "%s%s", len ? "; " : "", words);
+}
+
+/* All of it goes to the log, too: who mounts may be gone. */
 void run_fail(struct run *r, const char *why)
 {
 	char text[FUSESVC_MESSAGE_SIZE], clean[2 * FUSESVC_MESSAGE_SIZE];
@@ -73,10 +86,12 @@ void run_fail(struct run *r, const char *why)
 	output_text(&r->output[1], text, sizeof(text));
 	if (!text[0]) /* some say all on standard output */
 		output_text(&r->output[0], text, sizeof(text));
-	if (!text[0] && why)
-		(void)snprintf(text, sizeof(text), "%s", why);
-	else if (why)
-		(void)fprintf(stderr, PROGRAM ": %s\n", fusesvc_escape(why, clean, sizeof(clean)));
+	if (why && (!text[0] || is_crash(r))) /* then the last words were not about that */
+		add_words(text, sizeof(text), why);
+	(void)fprintf(
+		stderr, PROGRAM ": %s\n",
+		why ? fusesvc_escape(why, clean, sizeof(clean))
+		    : fusesvc_error_text(fusesvc_server_error(r->server), clean, sizeof(clean)));
 	if (text[0])
 		(void)fusesvc_server_message(r->server, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS,
 					     text);

@@ -25,17 +25,38 @@ int output_open(struct output *o, int *write_fd)
 	return 0;
 }
 
+static bool is_part_of_name(char c)
+{
+	return c != '\0' && !strchr(" \t\"'`()[]{}<>,;:=.!?", c);
+}
+
+/* Is the alias here, and not only a part of another path? */
+static bool is_alias(const struct output *o, const char *at)
+{
+	const size_t len = o->name ? strlen(o->alias) : 0;
+
+	return len && strncmp(at, o->alias, len) == 0 && !is_part_of_name(at[len]) &&
+	       (at == o->line || !is_part_of_name(at[-1]));
+}
+
+/* Of a long path its end, so that it is not all that is left of the line. */
+static const char *short_name(const struct output *o)
+{
+	const char *last = strrchr(o->name, '/');
+
+	return strlen(o->name) > OUTPUT_LINE_SIZE / 2 && last && last[1] ? last + 1 : o->name;
+}
+
 /* Copies the line, with what the server means for what it says. */
 static void translate(const struct output *o, char *buf, size_t size)
 {
-	const size_t alias_len = o->name ? strlen(o->alias) : 0;
 	size_t len = 0;
 
 	for (const char *from = o->line; *from && len + 1 < size;) {
-		if (alias_len && strncmp(from, o->alias, alias_len) == 0) {
-			(void)snprintf(buf + len, size - len, "%s", o->name);
+		if (is_alias(o, from)) {
+			(void)snprintf(buf + len, size - len, "%s", short_name(o));
 			len += strlen(buf + len);
-			from += alias_len;
+			from += strlen(o->alias);
 		} else {
 			buf[len++] = *from++;
 		}
