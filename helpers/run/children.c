@@ -133,12 +133,14 @@ int children_start(struct children *c, char *const argv[], const int output[2])
 	return steal_fd(&listener);
 }
 
-void children_reap(struct children *c)
+bool children_reap(struct children *c)
 {
+	bool has_any_ended = false;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		has_any_ended = true;
 		c->last_status = status;
 		if (pid == c->pid) {
 			c->has_ended = true;
@@ -146,6 +148,7 @@ void children_reap(struct children *c)
 		}
 	}
 	c->is_alone = pid < 0 && errno == ECHILD;
+	return has_any_ended;
 }
 
 /* Only the kernel knows all of them: the list of this thread's children. */

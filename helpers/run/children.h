@@ -28,8 +28,8 @@ int children_prepare(void) _must_check_;
 int children_start(struct children *c, char *const argv[],
 		   const int output[2]) _must_check_ _nonnull_all_;
 
-/* Notes who has ended; never waits. */
-void children_reap(struct children *c) _nonnull_all_;
+/* Notes who has ended; never waits. Is it anybody? */
+bool children_reap(struct children *c) _nonnull_all_;
 
 void children_signal(const struct children *c, int sig) _nonnull_all_;
 

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 
 #include "clock.h"
+#include "holders.h"
 #include "run.h"
 #include "server-args.h"
 
@@ -39,8 +40,10 @@ struct program {
 	gid_t gid;
 	struct run run;
 	int signal_fd;
-	int output[2];	   /* where the server's words go in */
-	int64_t kill_time; /* when what is left is killed, once the mount failed */
+	int output[2];	    /* where the server's words go in */
+	int64_t kill_time;  /* when what is left is killed, once no mount is left */
+	bool is_killing;    /* that time has come */
+	bool has_any_ended; /* a process, since what is left was signalled */
 };
 
 static void usage(FILE *to)
@@ -229,7 +232,8 @@ static void on_signal(struct program *p)
 	if (read(p->signal_fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGCHLD) {
-		children_reap(&p->run.children);
+		if (children_reap(&p->run.children))
+			p->has_any_ended = true;
 		return;
 	}
 	run_fail(&p->run, "it was told to end");
@@ -243,26 +247,34 @@ static void check_children(struct program *p)
 	char text[128], status[96];
 	bool is_over = c->is_alone || (c->has_ended && c->status != 0);
 
+	if (r->state == RUN_UP && p->has_any_ended && !c->is_alone) {
+		p->has_any_ended = false;
+		if (!has_holder())
+			r->state = RUN_OVER;
+	}
 	if (!is_over || r->state < RUN_STARTING || r->state >= RUN_UP)
 		return;
-	children_status_text(c->has_ended ? c->status : c->last_status, status, sizeof(status));
+	children_status_text(c->status ? c->status : c->last_status, status, sizeof(status));
 	(void)snprintf(text, sizeof(text), "the server %s", status);
 	run_fail(r, text);
 }
 
-/* Nothing of a failed mount can be worth a wait. */
-static void end_failed(struct program *p)
+/*
+ * Without a mount nothing can be worth a long wait. The children of who has ended are ours from
+ * then on, and have not heard of it.
+ */
+static void end_rest(struct program *p)
 {
-	const struct children *c = &p->run.children;
-	int64_t now = now_ms();
+	const int64_t now = now_ms();
+	bool is_first = !p->kill_time, is_late = !is_first && now >= p->kill_time;
 
-	if (!p->kill_time) {
-		children_signal(c, SIGTERM);
-		p->kill_time = now + KILL_AFTER_MS;
-	} else if (now >= p->kill_time) {
-		children_signal(c, SIGKILL);
-		p->kill_time = now + KILL_AGAIN_MS;
-	}
+	if (is_late)
+		p->is_killing = true;
+	if (is_first || is_late)
+		p->kill_time = now + (is_first ? KILL_AFTER_MS : KILL_AGAIN_MS);
+	if (is_first || is_late || p->has_any_ended)
+		children_signal(&p->run.children, p->is_killing ? SIGKILL : SIGTERM);
+	p->has_any_ended = false;
 }
 
 static int next_timeout(const struct program *p)
@@ -271,7 +283,7 @@ static int next_timeout(const struct program *p)
 
 	if (p->run.state == RUN_INIT)
 		return INIT_CHECK_MS;
-	if (p->run.state != RUN_FAILED)
+	if (p->run.state < RUN_OVER)
 		return -1;
 	return left > 0 ? (int)left : 0;
 }
@@ -299,8 +311,8 @@ static void supervise(struct program *p)
 			[ERRORS] = { r->output[1].fd, POLLIN, 0 },
 		};
 
-		if (r->state == RUN_FAILED)
-			end_failed(p);
+		if (r->state >= RUN_OVER)
+			end_rest(p);
 		if (poll(fds, ARRAY_SIZE(fds), next_timeout(p)) < 0)
 			continue;
 		if (fds[OUTPUT].revents)
@@ -415,7 +427,7 @@ static int set_up(struct program *p)
 
 static bool has_ended_well(const struct run *r)
 {
-	return r->state == RUN_UP && r->children.last_status == 0;
+	return r->state == RUN_OVER || (r->state == RUN_UP && r->children.last_status == 0);
 }
 
 static int run(const char *name)

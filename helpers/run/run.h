@@ -28,6 +28,7 @@ enum run_state {
 	RUN_MOUNTING,  /* the helper was asked to mount */
 	RUN_INIT,      /* it is mounted, and the server has to read FUSE_INIT */
 	RUN_UP,	       /* goodbye was said: the server is on its own */
+	RUN_OVER,      /* it was unmounted: what is left has nothing to do any more */
 	RUN_FAILED     /* no mount will come of it */
 };
 

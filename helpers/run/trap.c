@@ -45,6 +45,7 @@ static const int absent_calls[] = {
 	SCMP_SYS(move_mount),	    SCMP_SYS(open_tree),
 	SCMP_SYS(mount_setattr),    SCMP_SYS(memfd_create),
 	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
+	SCMP_SYS(pidfd_open),	    SCMP_SYS(pidfd_getfd),
 };
 
 static int add_rules(scmp_filter_ctx ctx)
