@@ -53,6 +53,18 @@ static int check_open_flags(const struct run_file *f, int flags)
 	return flags & (O_TRUNC | O_PATH) ? -EPERM : 0;
 }
 
+static int ask_for(struct run *r, const struct fusesvc_open_request *req, int *fd)
+{
+	int rc;
+
+	if (r->state >= RUN_UP) /* there is nobody to ask any more */
+		return -ENXIO;
+	rc = fusesvc_server_open(r->server, req, fd);
+	if (r->state == RUN_MOUNTING && fusesvc_server_mount_is_answered(r->server))
+		run_mount_answered(r);
+	return rc;
+}
+
 static void open_file(struct run *r, const struct run_file *f, const struct trapped_call *call,
 		      int flags)
 {
@@ -64,10 +76,8 @@ static void open_file(struct run *r, const struct run_file *f, const struct trap
 	_cleanup_fd_ int fd = -1;
 	int rc = check_open_flags(f, flags);
 
-	if (!rc && r->state >= RUN_UP) /* there is nobody to ask any more */
-		rc = -ENXIO;
 	if (!rc)
-		rc = fusesvc_server_open(r->server, &req, &fd);
+		rc = ask_for(r, &req, &fd);
 	if (!rc && !run_can_be_source(fd))
 		rc = -EPERM;
 	if (rc)
@@ -83,7 +93,7 @@ static int look_at(struct run *r, struct run_file *f)
 
 	if (f->fd >= 0)
 		return 0;
-	return r->state >= RUN_UP ? -ENXIO : fusesvc_server_open(r->server, &req, &f->fd);
+	return ask_for(r, &req, &f->fd);
 }
 
 static int write_stat(const struct run_file *f, const struct trapped_call *call, uint64_t where)
