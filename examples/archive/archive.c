@@ -64,6 +64,13 @@ static const struct fuse_opt option_specs[] = {
 	{ "--version", offsetof(struct options, version), 1 },
 	FUSE_OPT_KEY("ro", KEY_IGNORE),
 	FUSE_OPT_KEY("rw", KEY_IGNORE),
+	/* The kernel's driver for ISO 9660 knows these; here names are UTF-8 in any case. */
+	FUSE_OPT_KEY("iocharset=utf8", KEY_IGNORE),
+	FUSE_OPT_KEY("utf8", KEY_IGNORE),
+	/* libfuse's own. */
+	FUSE_OPT_KEY("uid=", FUSE_OPT_KEY_KEEP),
+	FUSE_OPT_KEY("gid=", FUSE_OPT_KEY_KEEP),
+	FUSE_OPT_KEY("umask=", FUSE_OPT_KEY_KEEP),
 	FUSE_OPT_END,
 };
 
@@ -306,6 +313,8 @@ static int print_help(void)
 		     "    -d                     print what happens, in the foreground\n"
 		     "    -s                     one thread\n"
 		     "    -o max_entries=N       how many entries an archive may have (%u)\n"
+		     "    -o uid=N,gid=N         whom all belongs to\n"
+		     "    -o umask=M             permissions that nobody gets (octal)\n"
 		     "    -o opt,[opt...]        mount options, see mount.fuse3(8)\n",
 		     INDEX_MAX_ENTRIES);
 	return EXIT_SUCCESS;

@@ -306,3 +306,18 @@ has_mode() { [[ $(stat -c %a "${@:2}" 2>/dev/null | sort -u) == "$1" ]]; }
   [[ -z $stderr ]]
   refute_mounted
 }
+
+@test "archive: a line for the kernel's ISO 9660 driver: owners, and how names are written" {
+  make_tree
+  xorriso -as mkisofs -quiet -R -o "$img" "$tree"
+  stock_mount -t fuse.svc.iso9660 -o ro,uid=1000,gid=1001,umask=077,iocharset=utf8 "$img" "$mnt"
+  assert_mount_works
+  [[ $(find "$mnt" ! -uid 1000 -o ! -gid 1001 -o -perm /077 ! -type l) == '' ]] ||
+    fail "owners and modes: $(ls -lanR "$mnt")"
+  unmount
+  stock_mount -t fuse.svc.iso9660 -o iocharset=koi8-r "$img" "$mnt"
+  assert_mount_fails 32 'iocharset=koi8-r'
+  stock_mount -t fuse.svc.iso9660 -o uid=me "$img" "$mnt"
+  assert_mount_fails 32 'uid=me'
+  assert_nothing_left
+}
