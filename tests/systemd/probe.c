@@ -6,6 +6,9 @@
  * The mount option probe= says what: all (the default), memory, tasks, or wait (to be there, for
  * SECONDS); sibling=PID names a process of another server to attack. Where an attempt succeeds it
  * must do no harm: magic numbers are wrong, signals are 0, files are removed again.
+ *
+ * probe --trapped SOURCE MOUNTPOINT [-o OPTIONS] does the same as a server that knows nothing of
+ * contained services, under fuse-svc-run.
  */
 #include "probe.h"
 
@@ -88,14 +91,11 @@ void try_all(const char *what, const struct attempt *attempts, size_t n)
 }
 
 /* The value of a mount option, in a buffer that the next call overwrites; NULL if it is not set. */
-static const char *option(const struct fusesvc_server *s, const char *name)
+static const char *option(int argc, const char *const *argv, const char *name)
 {
 	static char value[256];
 	size_t len = strlen(name);
-	const char *const *argv;
-	int argc;
 
-	argv = fusesvc_server_args(s, &argc);
 	for (int i = 3; i < argc; i++)
 		for (const char *p = argv[i]; p; p = strchr(p, ',')) {
 			p += *p == ',';
@@ -117,9 +117,10 @@ static void tell_caller(void)
 		tell("caller", "%u:%u", cred.uid, cred.gid);
 }
 
-static void probe(const struct fusesvc_server *s)
+/* What the options say. @is_trapped: fuse-svc-run has started us. */
+static void probe(int argc, const char *const *argv, bool is_trapped)
 {
-	const char *what = option(s, "probe");
+	const char *what = option(argc, argv, "probe");
 	const char *sibling;
 
 	if (what && strcmp(what, "memory") == 0) {
@@ -130,8 +131,11 @@ static void probe(const struct fusesvc_server *s)
 		tell("pid", "%d", getpid());
 		(void)sleep(60); /* or until the helper is gone, and the test stops us */
 	} else {
-		sibling = option(s, "sibling");
-		tell_caller();
+		sibling = option(argc, argv, "sibling");
+		if (is_trapped)
+			probe_trapped();
+		else
+			tell_caller();
 		if (sibling)
 			probe_sibling((pid_t)atoi(sibling));
 		probe_files();
@@ -153,15 +157,23 @@ int main(int argc, char **argv)
 	struct fusesvc_server *s;
 	struct fusesvc_error error;
 	char text[512];
+	const char *const *args;
+	int n;
 
 	if (argc > 1 && strcmp(argv[1], "--ids") == 0)
 		return tell_ids();
+	if (argc > 1 && strcmp(argv[1], "--trapped") == 0) {
+		probe(argc, (const char *const *)argv, true);
+		(void)fprintf(stderr, "probe: end\n");
+		return EXIT_FAILURE;
+	}
 	if (fusesvc_server_accept(&s, &error) || !s) {
 		(void)fprintf(stderr, "probe: %s\n",
 			      s ? fusesvc_error_text(&error, text, sizeof(text)) : "no service");
 		return EXIT_FAILURE;
 	}
-	probe(s);
+	args = fusesvc_server_args(s, &n);
+	probe(n, args, false);
 	(void)fprintf(stderr, "probe: end\n");
 	(void)fusesvc_server_bye(s, EXIT_FAILURE);
 	fusesvc_server_free(s);

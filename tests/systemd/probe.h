@@ -47,5 +47,6 @@ void probe_kernel(void); /* probe-kernel.c */
 void probe_sibling(pid_t pid);
 void probe_memory(void); /* probe-limits.c */
 void probe_tasks(void);
+void probe_trapped(void); /* probe-trapped.c */
 
 #endif /* PROBE_H */
