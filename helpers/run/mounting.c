@@ -121,17 +121,15 @@ static int read_mount(const struct run *r, const struct trapped_call *call, char
 	if (args[3] & MS_OTHER_CALLS)
 		return -EPERM;
 	rc = trap_read_string(call, args[1], target, sizeof(target));
+	if (!rc && !run_is_mountpoint(call, target))
+		rc = -EPERM;
 	if (!rc)
 		rc = trap_read_string(call, args[2], type, sizeof(type));
+	if (!rc && !is_fuse_type(type))
+		rc = -ENODEV;
 	if (!rc)
 		rc = trap_read_string(call, args[4], data, sizeof(data));
-	if (rc)
-		return rc;
-	if (!is_fuse_type(type))
-		return -ENODEV;
-	if (!run_is_mountpoint(call, target))
-		return -EPERM;
-	return mount_options(r, data, mntopts);
+	return rc ? rc : mount_options(r, data, mntopts);
 }
 
 static int start_mount(struct run *r, const struct trapped_call *call)
