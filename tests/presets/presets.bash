@@ -23,10 +23,7 @@ require_preset() {
   for type; do
     case $type in
     squashfs) require tool squashfuse_ll tool mksquashfs ;;
-    erofs)
-      [[ -x /usr/bin/erofsfuse ]] || skip "Debian 12 has no erofsfuse"
-      require tool mkfs.erofs
-      ;;
+    erofs) require tool erofsfuse tool mkfs.erofs ;;
     ext[234]) require tool fuse2fs tool "mkfs.$type" tool e2fsck ;;
     ntfs) require tool ntfs-3g tool mkntfs loop ;;
     exfat) require tool mount.exfat-fuse tool mkfs.exfat loop ;;
