@@ -68,14 +68,54 @@ teardown() { clean_up; }
   done
 }
 
-@test "ext4: a line of fstab for the kernel's driver" {
-  use_image ext4
-  fstab errors=remount-ro,discard,noatime,commit=60,data=ordered,user_xattr,acl,barrier=1 \
-    "$img" "$mnt" fuse.svc.ext4
+# use_fstab TYPE OPTIONS: a line as there are for the kernel's driver, but for its type
+use_fstab() {
+  use_image "$1" || return
+  fstab "$2" "$img" "$mnt" "fuse.svc.$1"
   stock_mount "$mnt"
   assert_mount_works
+}
+
+usual=defaults,nofail,x-systemd.device-timeout=10s,x-gvfs-show
+
+@test "ext4: a line of fstab for the kernel's driver" {
+  use_fstab ext4 "$usual,noatime,errors=remount-ro,discard,commit=60,data=ordered,user_xattr,acl,barrier=1"
   assert_option rw noatime
+  assert_same ext4 "$src" "$mnt"
   unmount
+}
+
+@test "ntfs: a line of fstab for the kernel's driver" {
+  use_fstab ntfs "$usual,relatime,uid=1000,gid=1000,umask=022,nls=utf8,windows_names,discard,prealloc,force"
+  assert_option rw relatime
+  assert_same ntfs "$src" "$mnt"
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/big")" "1000:1000 755"
+  run -1 touch "$mnt/what?"
+  unmount
+}
+
+@test "ntfs: a line of fstab for ntfs-3g" {
+  use_fstab ntfs "$usual,uid=1000,gid=1000,dmask=027,fmask=137,locale=de_DE.UTF-8,big_writes,inherit,silent"
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/big")" "1000:1000 640"
+  unmount
+}
+
+@test "exfat: a line of fstab for the kernel's driver" {
+  use_fstab exfat "$usual,uid=1000,gid=1000,umask=022,iocharset=utf8,errors=remount-ro,discard,noatime"
+  assert_option rw noatime
+  assert_same exfat "$src" "$mnt"
+  assert_equal "$(stat -c '%u:%g %a' "$mnt/big")" "1000:1000 755"
+  unmount
+}
+
+@test "squashfs: a line of fstab for the kernel's driver" {
+  require loop
+  use_fstab squashfs "$usual,loop,ro,errors=continue,threads=multi"
+  assert_equal "$(mounted_as FSTYPE)" fuseblk.svc.squashfs
+  assert_same squashfs "$src" "$mnt"
+  unmount
+  assert_nothing_left
+  wait_for "$deadline" has_no_loops
 }
 
 @test "ext4: what others may do stands on the disk" {
