@@ -24,7 +24,7 @@
 
 #define LIFETIME 100 /* seconds after which a forgotten one ends by itself */
 
-static void note_line(int fd, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void note_line(int fd, const char *fmt, va_list ap)
 {
 	char text[4096];
 	int n = vsnprintf(text, sizeof(text) - 1, fmt, ap);
