@@ -8,8 +8,10 @@
  * one of the helper's own, with flags, offset and locks of its own.
  */
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -40,6 +42,22 @@ static const struct path_call {
 	{ SYS_faccessat, TOPIC_ACCESS, 1, 2 }, { SYS_faccessat2, TOPIC_ACCESS, 1, 2 },
 	{ SYS_readlinkat, TOPIC_LINK, 1, 2 },
 };
+
+bool run_can_be_source(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
+bool run_is_write_protected(int fd)
+{
+	struct stat st;
+	int is_ro = 0;
+
+	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode) && ioctl(fd, BLKROGET, &is_ro) == 0 &&
+	       is_ro;
+}
 
 /* Without O_EXCL a file that is there may be "created". It is never emptied: see run.h. */
 static int check_open_flags(const struct run_file *f, int flags)

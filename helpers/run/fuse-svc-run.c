@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "clock.h"
@@ -177,13 +176,6 @@ static int name_files(struct program *p)
 	return 0;
 }
 
-bool run_can_be_source(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
-}
-
 /* What can be written to is opened for that now, so that all that is started knows. */
 static int look_at_source(struct run *r)
 {
@@ -197,6 +189,8 @@ static int look_at_source(struct run *r)
 		run_fail(r, NULL);
 	else if (!run_can_be_source(r->files[0].fd))
 		return fail_by_errno(r, r->source, -ENOTSUP);
+	if (!rc && run_is_write_protected(r->files[0].fd))
+		r->read_only = true;
 	r->files[0].read_only = r->read_only;
 	return rc;
 }

@@ -72,6 +72,9 @@ void run_fail(struct run *r, const char *why) _nonnull_(1);
 /* May the server get this? Never a directory: through one, all that is around it could be had. */
 bool run_can_be_source(int fd);
 
+/* A device that is write-protected? Linux opens one for writing, and refuses only the writes. */
+bool run_is_write_protected(int fd);
+
 /* Is this path, in a call, the directory that stands for the mount point? */
 bool run_is_mountpoint(const struct trapped_call *call, const char *path) _nonnull_all_;
 

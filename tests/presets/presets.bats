@@ -223,14 +223,22 @@ unclean_ext4() {
   assert_nothing_left
 }
 
-@test "an image that cannot be written is mounted read-only" {
-  use_image ext4
-  use_loop "$img" --read-only
-  stock_mount -t fuse.svc.ext4 -o ro "$loop" "$mnt"
-  assert_mount_works
-  assert_option ro
-  assert_same ext4 "$src" "$mnt"
-  unmount
+# As with the kernel's driver: it need not be said.
+@test "a device that is write-protected is mounted read-only" {
+  local type
+  for type in ext4 ntfs exfat; do
+    rm -rf "$src"
+    use_image "$type"
+    sum=$(sha256sum <"$img")
+    use_loop "$img" --read-only
+    stock_mount -t "fuse.svc.$type" "$loop" "$mnt"
+    assert_mount_works
+    assert_option ro
+    assert_same "$type" "$src" "$mnt"
+    unmount
+    assert_nothing_left
+    assert_equal "$(sha256sum <"$img")" "$sum"
+  done
 }
 
 @test "gocryptfs: a Go server, on a directory" {
