@@ -10,26 +10,13 @@
  * The server has the same rights as this program, which are none. Must never do for it what a
  * server of its own could not ask for.
  */
-#include <fcntl.h>
 #include <getopt.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 
-#include "clock.h"
-#include "holders.h"
 #include "run.h"
 #include "server-args.h"
-
-#define PROGRAM "fuse-svc-run"
-
-#define INIT_CHECK_MS 2	   /* how often to look whether FUSE_INIT was read */
-#define KILL_AFTER_MS 5000 /* that a server whose mount failed has to end */
-#define KILL_AGAIN_MS 500
 
 /* All that main() makes, in its order. */
 struct program {
@@ -38,11 +25,6 @@ struct program {
 	uid_t uid; /* the caller's */
 	gid_t gid;
 	struct run run;
-	int signal_fd;
-	int output[2];	    /* where the server's words go in */
-	int64_t kill_time;  /* when what is left is killed, once no mount is left */
-	bool is_killing;    /* that time has come */
-	bool has_any_ended; /* a process, since what is left was signalled */
 };
 
 static void usage(FILE *to)
@@ -56,49 +38,6 @@ static void usage(FILE *to)
 		      "\n"
 		      "For more details see fuse-svc-run(8) and fuse-svc-preset(5).\n",
 		      PROGRAM);
-}
-
-static void end_output(struct run *r)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(r->output); i++)
-		output_end(&r->output[i]);
-}
-
-static bool is_crash(const struct run *r)
-{
-	return r->children.has_ended && WIFSIGNALED(r->children.status);
-}
-
-static void add_words(char *text, size_t size, const char *words)
-{
-	size_t len = strlen(text);
-
-	(void)snprintf(text + len, size - len, "%s%s", len ? "; " : "", words);
-}
-
-/* All of it goes to the log, too: who mounts may be gone. */
-void run_fail(struct run *r, const char *why)
-{
-	char text[FUSESVC_MESSAGE_SIZE], clean[2 * FUSESVC_MESSAGE_SIZE];
-
-	if (r->state >= RUN_UP)
-		return;
-	r->state = RUN_FAILED;
-	end_output(r);
-	output_text(&r->output[1], text, sizeof(text));
-	if (!text[0]) /* some say all on standard output */
-		output_text(&r->output[0], text, sizeof(text));
-	if (why && (!text[0] || is_crash(r))) /* then the last words were not about that */
-		add_words(text, sizeof(text), why);
-	(void)fprintf(
-		stderr, PROGRAM ": %s\n",
-		why ? fusesvc_escape(why, clean, sizeof(clean))
-		    : fusesvc_error_text(fusesvc_server_error(r->server), clean, sizeof(clean)));
-	if (text[0])
-		(void)fusesvc_server_message(r->server, FUSESVC_MSG_ERROR, FUSESVC_NO_PROGRESS,
-					     text);
-	(void)fusesvc_server_bye(r->server, 1);
-	close_fd_keep_errno(steal_fd(&r->fuse_fd));
 }
 
 static int fail_by_error(struct run *r, const struct preset_error *e)
@@ -218,152 +157,36 @@ static int understand(struct program *p, const char *name)
 	return name_files(p) ? -EINVAL : look_at_source(r);
 }
 
-/* Whoever mounts can stop it, and so can the service manager: then what was written is saved. */
-static void on_signal(struct program *p)
-{
-	struct signalfd_siginfo info;
-
-	if (read(p->signal_fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGCHLD) {
-		if (children_reap(&p->run.children))
-			p->has_any_ended = true;
-		return;
-	}
-	run_fail(&p->run, "it was told to end");
-	children_signal(&p->run.children, SIGTERM);
-}
-
-static void check_children(struct program *p)
+static int run_step(struct program *p, char *const argv[])
 {
 	struct run *r = &p->run;
-	const struct children *c = &r->children;
-	char text[128], status[96];
-	bool is_over = c->is_alone || (c->has_ended && c->status != 0);
+	char text[PRESET_MAX_LINE + 128], how[96];
+	int rc = run_child(r, argv), status = r->children.status;
 
-	if (r->state == RUN_UP && p->has_any_ended && !c->is_alone) {
-		p->has_any_ended = false;
-		if (!has_holder())
-			r->state = RUN_OVER;
-	}
-	if (!is_over || r->state < RUN_STARTING || r->state >= RUN_UP)
-		return;
-	children_status_text(c->status ? c->status : c->last_status, status, sizeof(status));
-	(void)snprintf(text, sizeof(text), "the server %s", status);
+	if (rc)
+		return fail_by_errno(r, argv[0], rc);
+	if (r->state == RUN_FAILED)
+		return -EIO;
+	if (WIFEXITED(status) && p->preset.prepare_ok[WEXITSTATUS(status)])
+		return 0;
+	children_status_text(status, how, sizeof(how));
+	(void)snprintf(text, sizeof(text), "%s %s", argv[0], how);
 	run_fail(r, text);
-}
-
-/*
- * Without a mount nothing can be worth a long wait. The children of who has ended are ours from
- * then on, and have not heard of it.
- */
-static void end_rest(struct program *p)
-{
-	const int64_t now = now_ms();
-	bool is_first = !p->kill_time, is_late = !is_first && now >= p->kill_time;
-
-	if (is_late)
-		p->is_killing = true;
-	if (is_first || is_late)
-		p->kill_time = now + (is_first ? KILL_AFTER_MS : KILL_AGAIN_MS);
-	if (is_first || is_late || p->has_any_ended)
-		children_signal(&p->run.children, p->is_killing ? SIGKILL : SIGTERM);
-	p->has_any_ended = false;
-}
-
-static int next_timeout(const struct program *p)
-{
-	int64_t left = p->kill_time - now_ms();
-
-	if (p->run.state == RUN_INIT)
-		return INIT_CHECK_MS;
-	if (p->run.state < RUN_OVER)
-		return -1;
-	return left > 0 ? (int)left : 0;
-}
-
-static void on_helper(struct run *r)
-{
-	if (r->state == RUN_MOUNTING)
-		run_mount_answered(r);
-	else if (r->state < RUN_UP)
-		run_fail(r, "the helper has gone");
-}
-
-/* Looks after what was started last, until it and all that it left behind have ended. */
-static void supervise(struct program *p)
-{
-	struct run *r = &p->run;
-	enum { LISTENER, SIGNALS, HELPER, OUTPUT, ERRORS };
-
-	while (!r->children.is_alone) {
-		struct pollfd fds[] = {
-			[LISTENER] = { r->listener, POLLIN, 0 },
-			[SIGNALS] = { p->signal_fd, POLLIN, 0 },
-			[HELPER] = { fusesvc_server_fd(r->server), POLLIN, 0 },
-			[OUTPUT] = { r->output[0].fd, POLLIN, 0 },
-			[ERRORS] = { r->output[1].fd, POLLIN, 0 },
-		};
-
-		if (r->state >= RUN_OVER)
-			end_rest(p);
-		if (poll(fds, ARRAY_SIZE(fds), next_timeout(p)) < 0)
-			continue;
-		if (fds[OUTPUT].revents)
-			(void)output_read(&r->output[0]);
-		if (fds[ERRORS].revents)
-			(void)output_read(&r->output[1]);
-		if (fds[LISTENER].revents & POLLIN)
-			run_answer_call(r);
-		else if (fds[LISTENER].revents) /* nobody is left who could call */
-			close_fd_keep_errno(steal_fd(&r->listener));
-		if (fds[HELPER].revents && fusesvc_server_fd(r->server) >= 0)
-			on_helper(r);
-		if (fds[SIGNALS].revents)
-			on_signal(p);
-		check_children(p);
-		if (r->state == RUN_INIT)
-			run_check_init(r);
-	}
-	end_output(r);
-	close_fd_keep_errno(steal_fd(&r->listener));
-}
-
-static int start_and_supervise(struct program *p, char *const argv[])
-{
-	struct run *r = &p->run;
-	int fd = children_start(&r->children, argv, p->output);
-
-	if (fd < 0)
-		return fail_by_errno(r, argv[0], fd);
-	r->listener = fd;
-	supervise(p);
-	return 0;
+	return -EIO;
 }
 
 static int prepare(struct program *p, const struct server_values *v)
 {
-	struct run *r = &p->run;
+	int rc = 0;
 
-	for (size_t i = 0; i < p->preset.n_prepare && !r->read_only; i++) {
+	for (size_t i = 0; i < p->preset.n_prepare && !p->run.read_only && !rc; i++) {
 		_cleanup_free_ char **argv = NULL;
 		struct preset_error e = { 0 };
-		char text[PRESET_MAX_LINE + 128], how[96];
-		int status;
 
-		if (server_prepare_argv(&p->preset, i, v, &argv, &e))
-			return fail_by_error(r, &e);
-		if (start_and_supervise(p, argv) || r->state == RUN_FAILED)
-			return -EIO;
-		status = r->children.status;
-		if (WIFEXITED(status) && p->preset.prepare_ok[WEXITSTATUS(status)])
-			continue;
-		children_status_text(status, how, sizeof(how));
-		(void)snprintf(text, sizeof(text), "%s %s", argv[0], how);
-		run_fail(r, text);
-		return -EIO;
+		rc = server_prepare_argv(&p->preset, i, v, &argv, &e);
+		rc = rc ? fail_by_error(&p->run, &e) : run_step(p, argv);
 	}
-	return 0;
+	return rc;
 }
 
 static int serve(struct program *p)
@@ -388,35 +211,8 @@ static int serve(struct program *p)
 	    server_argv(&p->preset, program, &values, &argv, &e))
 		return fail_by_error(r, &e);
 	r->state = RUN_STARTING;
-	return start_and_supervise(p, argv);
-}
-
-/* Everything that is wanted of the system, before anything is started. */
-static int set_up(struct program *p)
-{
-	sigset_t set;
-	int rc = children_prepare();
-
-	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		rc = -errno;
-	if (!rc && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) /* the server shall not look at us */
-		rc = -errno;
-	if (!rc)
-		rc = output_open(&p->run.output[0], &p->output[0]);
-	if (!rc)
-		rc = output_open(&p->run.output[1], &p->output[1]);
-	(void)sigemptyset(&set);
-	(void)sigaddset(&set, SIGCHLD);
-	(void)sigaddset(&set, SIGTERM);
-	(void)sigaddset(&set, SIGINT);
-	(void)sigaddset(&set, SIGHUP);
-	(void)sigprocmask(SIG_SETMASK, &set, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGCHLD, SIG_DFL); /* whoever starts us may ignore it, and then none comes */
-	p->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (!rc && p->signal_fd < 0)
-		rc = -errno;
-	return rc ? fail_by_errno(&p->run, "cannot start a server", rc) : 0;
+	rc = run_child(r, argv);
+	return rc ? fail_by_errno(r, argv[0], rc) : 0;
 }
 
 static bool has_ended_well(const struct run *r)
@@ -427,7 +223,6 @@ static bool has_ended_well(const struct run *r)
 static int run(const char *name)
 {
 	struct program p = {
-		.signal_fd = -1,
 		.run = { .listener = -1,
 			 .output = { { .alias = RUN_SOURCE, .fd = -1 },
 				     { .alias = RUN_SOURCE, .fd = -1 } } },
@@ -446,8 +241,10 @@ static int run(const char *name)
 	}
 	p.run.service = fusesvc_server_args(p.run.server, &argc)[0];
 	p.run.fuse_fd = fusesvc_server_take_fuse_fd(p.run.server);
-	rc = set_up(&p);
-	if (!rc)
+	rc = run_set_up(&p.run);
+	if (rc)
+		rc = fail_by_errno(&p.run, "cannot start a server", rc);
+	else
 		rc = understand(&p, name);
 	if (!rc)
 		rc = serve(&p);

@@ -21,6 +21,8 @@
  */
 #define RUN_SOURCE "/source"
 
+#define PROGRAM "fuse-svc-run"
+
 /* How far the mount has come. */
 enum run_state {
 	RUN_PREPARING, /* no mount is wanted yet */
@@ -64,7 +66,21 @@ struct run {
 	int listener; /* where trapped calls arrive, or -1 */
 	struct children children;
 	struct output output[2]; /* the server's standard output, and its standard error */
+	int output_fds[2];	 /* where they go in */
+	int signal_fd;
+	int64_t kill_time;  /* when what is left is killed, once no mount is left */
+	bool is_killing;    /* that time has come */
+	bool has_any_ended; /* a process, since what is left was signalled */
 };
+
+/* supervise.c: everything that is wanted of the system, before anything is started */
+int run_set_up(struct run *r) _must_check_ _nonnull_all_;
+
+/*
+ * Starts a program and looks after it until it and all that it left behind have ended.
+ * Returns 0, or -errno if it could not be executed.
+ */
+int run_child(struct run *r, char *const argv[]) _must_check_ _nonnull_all_;
 
 /* The mount failed. Unless the server had words for it, this is why; NULL if the helper knows. */
 void run_fail(struct run *r, const char *why) _nonnull_(1);
