@@ -181,6 +181,20 @@ owners() {
   assert_nothing_left
 }
 
+@test "options that udisks lets users give are known, all of them" {
+  local type options conf=$BATS_TEST_DIRNAME/../../services/udisks2-mount_options.conf
+  for type in ext4 ntfs exfat; do
+    options=$(sed -n "s/^$type:fuse\.svc\.${type}_allow=//p" "$conf" |
+      sed -E 's/=.[UG]ID/=1000/g; s/\b[udf]mask\b/&=022/g; s/\blocale\b/&=C/')
+    [[ -n $options ]]
+    rm -rf "$src"
+    use_image "$type"
+    mount_image "$type" "$options"
+    unmount
+    assert_nothing_left
+  done
+}
+
 # unclean_ext4: $img has a journal to be replayed
 unclean_ext4() {
   make_image ext4 "$BATS_TEST_TMPDIR/clean" "$src" || return

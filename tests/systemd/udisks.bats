@@ -6,11 +6,12 @@
 
 # shellcheck source=tests/systemd/lib.bash
 source "$BATS_TEST_DIRNAME/lib.bash"
+# shellcheck source=tests/presets/presets.bash
+source "$BATS_TEST_DIRNAME/../presets/presets.bash"
 
 user=fsvc-desktop uid=2003
 config=/etc/udisks2/mount_options.conf
 rules=/etc/polkit-1/rules.d/10-fuse-svc-test.rules
-etc=/etc/systemd/system
 
 # Names that tell run, should the container die, which loop devices are to be detached.
 make_media() {
@@ -20,8 +21,10 @@ make_media() {
   # What tells the type is whole.
   head -c 34816 "$media.cd" >"$media.corrupt"
   head -c 100000 /dev/zero | tr '\0' x >>"$media.corrupt"
-  truncate -s 8M "$media.disk"
-  mkfs.ext4 -q -L FSVC_DISK "$media.disk"
+  truncate -s 8M "$media".{disk,ntfs,exfat}
+  mkfs.ext4 -q -L FSVC_DISK -E "root_owner=$uid:$uid" -d "$1/tree" "$media.disk"
+  mkntfs --force --fast --quiet --label FSVC_NTFS --sector-size 512 --partition-start 0 "$media.ntfs"
+  mkfs.exfat -q -L FSVC_EXFAT "$media.exfat"
   chown "$uid" "$media".*
 }
 
@@ -31,16 +34,6 @@ make_sys() {
   local dir
   for dir in /sys /sys/devices; do
     mount -o "remount,$1" "$dir"
-  done
-}
-
-# No server for ext4 comes with the project. One that shows the device as a file tells as well who
-# was asked.
-make_ext4_service() {
-  local name
-  for name in .socket @.service; do
-    sed 's|/filesystems/single-file|/filesystems/ext4|' "$units/fuse-svc-single-file$name" \
-      >"$etc/fuse-svc-ext4$name"
   done
 }
 
@@ -56,9 +49,7 @@ polkit.addRule(function (action, subject) {
     return polkit.Result.YES;
 });
 END
-  make_ext4_service
-  systemctl daemon-reload
-  start_sockets iso9660 ext4
+  start_sockets iso9660 ext4 ntfs exfat
   make_sys rw
   systemctl start systemd-udevd.service polkit.service udisks2.service
 }
@@ -66,9 +57,8 @@ END
 teardown_file() {
   systemctl stop udisks2.service polkit.service systemd-udevd{,-control.socket,-kernel.socket}
   make_sys ro
-  systemctl stop fuse-svc-{iso9660,ext4}.socket
-  rm -f "$rules" "$config" "$etc"/fuse-svc-ext4*
-  systemctl daemon-reload
+  systemctl stop fuse-svc-{iso9660,ext4,ntfs,exfat}.socket
+  rm -f "$rules" "$config"
   userdel "$user"
 }
 
@@ -78,8 +68,8 @@ setup() {
   me=() fixed=$BATS_TEST_TMPDIR/fixed
   mkdir "$fixed"
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
-  # As it is shipped, with the line for ext4.
-  sed 's/^#\(ext4_drivers\)/\1/' "$(find_example)" >"$config"
+  # As it is shipped, with all types.
+  sed 's/^#\(\([a-z0-9]*\)_drivers=fuse\.svc\.\2\)$/\1/' "$(find_example)" >"$config"
 }
 
 teardown() {
@@ -253,19 +243,71 @@ told_by_udisks() { journal --unit=udisks2.service | grep -F 'mount.fuse.svc: '; 
   unplug
 }
 
-@test "a line for ext4: root writes to the device through its service" {
-  cp "$media.disk" "$media.copy"
-  plug_in copy
-  assert_mounts /media/root/FSVC_DISK
-  assert_equal "$(mounted_as FSTYPE)" fuseblk.svc.ext4
-  cmp "$media.disk" "$mnt/${dev#/dev/}"
-  printf written | dd of="$mnt/${dev#/dev/}" conv=notrunc status=none
-  assert_unmounts
-  assert_equal "$(head -c 7 "$media.copy" | tr -d '\0')" written
-  unplug
+# check_stick TYPE TARGET [OPTION...]: what is written there is on the device when it is unmounted,
+# says the file system's own checker, and who reads it without this project
+check_stick() {
+  assert_mounts "$2" "${@:3}"
+  assert_equal "$(mounted_as FSTYPE,SOURCE)" "fuseblk.svc.$1 $dev" || return
+  assert_option rw nosuid nodev allow_other || return
+  try mkdir "$mnt/new"
+  assert_silent || return
+  try cp "$BATS_FILE_TMPDIR/image.iso" "$mnt/new/copy"
+  assert_silent || return
+  assert_unmounts || return
+  unplug || return
+  is_clean "$1" "$media.stick" || return
+  mnt=$fixed
+  mount_otherwise "$1" "$media.stick" "$mnt" || return
+  cmp "$BATS_FILE_TMPDIR/image.iso" "$mnt/new/copy" || return
+  owner=$(stat -c '%u' "$mnt/new/copy")
+  umount "$mnt"
 }
 
-@test "a line for ext4 in a device's own section" {
+# use_stick IMAGE: a copy that can be written to
+use_stick() {
+  cp --preserve=ownership "$media.$1" "$media.stick"
+  plug_in stick
+}
+
+@test "ext4: root writes to a stick" {
+  use_stick disk
+  check_stick ext4 /media/root/FSVC_DISK
+  assert_equal "$owner" 0
+}
+
+@test "ext4: a user writes to a stick, where he may" {
+  become_user
+  use_stick disk
+  assert_mounts "/media/$user/FSVC_DISK"
+  assert_content
+  try touch "$mnt/hello.txt"
+  [[ $stderr == *"Permission denied"* ]]
+  assert_unmounts
+  check_stick ext4 "/media/$user/FSVC_DISK" --options errors=remount-ro
+  assert_equal "$owner" "$uid"
+}
+
+@test "ntfs: a user writes to a stick, on which all is his" {
+  become_user
+  use_stick ntfs
+  assert_mounts "/media/$user/FSVC_NTFS"
+  assert_equal "$(stat -c '%u:%g' "$mnt")" "$uid:$uid"
+  try touch "$mnt/what?"
+  [[ $stderr == *"Invalid argument"* ]]
+  assert_unmounts
+  check_stick ntfs "/media/$user/FSVC_NTFS" --options nls=utf8,umask=077,noatime
+}
+
+@test "exfat: a user writes to a stick, on which all is his" {
+  become_user
+  use_stick exfat
+  assert_mounts "/media/$user/FSVC_EXFAT"
+  assert_equal "$(stat -c '%u:%g' "$mnt")" "$uid:$uid"
+  assert_unmounts
+  check_stick exfat "/media/$user/FSVC_EXFAT" --options iocharset=utf8,errors=remount-ro
+}
+
+@test "a line for ext4 in a device's own section, for one that is write-protected" {
   cat >"$config" <<'END'
 [/dev/disk/by-label/FSVC_DISK]
 ext4_drivers=fuse.svc.ext4
@@ -275,9 +317,7 @@ END
   assert_mounts "/media/$user/FSVC_DISK"
   assert_equal "$(mounted_as FSTYPE)" fuseblk.svc.ext4
   assert_option ro
-  try ls "$mnt"
-  assert_equal "$stdout" "${dev#/dev/}"
-  cmp "$media.disk" "$mnt/$stdout"
+  assert_content
   assert_unmounts
   unplug
 }
