@@ -189,12 +189,15 @@ static bool is_made_up(const char *path, char *text, size_t size)
 	return true;
 }
 
+/* Sealed: what a server could write to, it could execute, in spite of its sandbox. */
 static int open_made_up(const char *text)
 {
+	const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	const ssize_t len = (ssize_t)strlen(text);
-	_cleanup_fd_ int fd = memfd_create("fuse-svc", MFD_CLOEXEC);
+	_cleanup_fd_ int fd = memfd_create("fuse-svc", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-	if (fd < 0 || write(fd, text, (size_t)len) != len || lseek(fd, 0, SEEK_SET) < 0)
+	if (fd < 0 || write(fd, text, (size_t)len) != len || lseek(fd, 0, SEEK_SET) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, seals) < 0)
 		return -errno;
 	return steal_fd(&fd);
 }

@@ -190,6 +190,15 @@ static void cmd_realpath(struct odd *o, char **args)
 	note(o, "realpath: %s", path ? path : errno_name(errno));
 }
 
+/* Can it be changed by what open(2) gave? */
+static void cmd_change(struct odd *o, char **args)
+{
+	_cleanup_fd_ int fd = open(args[0], O_RDWR | O_CLOEXEC);
+
+	note(o, "change %s: %s", args[0],
+	     fd < 0 || write(fd, "x", 1) < 0 ? errno_name(errno) : "OK");
+}
+
 /* The first line of a file. */
 static void cmd_head(struct odd *o, char **args)
 {
@@ -293,5 +302,6 @@ const struct odd_command odd_fs_commands[] = {
 	{ "same", 2, cmd_same },	 /* PATH FILE */
 	{ "realpath", 1, cmd_realpath }, /* PATH */
 	{ "head", 1, cmd_head },	 /* PATH */
+	{ "change", 1, cmd_change },	 /* PATH */
 	{ "memory", 0, cmd_memory },	 { "race", 0, cmd_race }, { NULL },
 };

@@ -143,8 +143,9 @@ no_signals='0000000[01]80000000|0{16}' # two are the C library's, which lets nob
 }
 
 @test "source: lists of users have nobody but the server" {
-  look 'head /etc/passwd' 'head /etc/group'
-  assert_log 'head /etc/passwd: fuse-svc:x:0:0::/:/bin/false' 'head /etc/group: fuse-svc:x:0:'
+  look 'head /etc/passwd' 'head /etc/group' 'change /etc/passwd' 'change /proc/filesystems'
+  assert_log 'head /etc/passwd: fuse-svc:x:0:0::/:/bin/false' 'head /etc/group: fuse-svc:x:0:' \
+    'change /etc/passwd: EPERM' 'change /proc/filesystems: EPERM'
 }
 
 @test "source: paths that cannot be read, and answers that cannot be written" {
