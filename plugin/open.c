@@ -60,6 +60,26 @@ static int open_pinned(int pin, uint32_t flags, int *fd)
 	return *fd < 0 ? -errno : 0;
 }
 
+/*
+ * A fuseblk mount claims the device for itself, and fails if another mount has it. That would be too
+ * late for a device with which a server, or what is run before it, does something first. Asked once:
+ * the next time it may be ours.
+ */
+static int check_device_is_free(struct svc_mount *m, const char *path, int pin)
+{
+	_cleanup_fd_ int fd = -1;
+	int rc;
+
+	if (m->is_device_free || !m->source || strcmp(path, m->source) != 0)
+		return 0;
+	rc = open_pinned(pin, O_RDONLY | O_EXCL, &fd);
+	if (rc == -EBUSY) /* also if it was asked for quietly: no other attempt will do */
+		return fusesvc_error_set(&m->error, SVC_STEP_MOUNT, SVC_E_DEVICE_BUSY, EBUSY,
+					 path);
+	m->is_device_free = true; /* any other error is one of the true open(2), too */
+	return 0;
+}
+
 int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *fd)
 {
 	uint32_t flags = req->open_flags;
@@ -86,8 +106,12 @@ int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *f
 		return refuse(m, req, SVC_E_ASKED_BDEV, ENOTBLK);
 
 	/* A fuseblk mount claims the device for itself, which an exclusive descriptor forbids. */
-	if (m->fuseblk && S_ISBLK(st.st_mode))
+	if (m->fuseblk && S_ISBLK(st.st_mode)) {
+		rc = check_device_is_free(m, req->path, pin);
+		if (rc)
+			return rc;
 		flags &= ~(uint32_t)O_EXCL;
+	}
 	rc = open_pinned(pin, flags, fd);
 	return rc ? refuse(m, req, SVC_E_OPEN_FAILED, -rc) : 0;
 }

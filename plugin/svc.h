@@ -61,6 +61,7 @@ struct svc_mount {
 	bool fuseblk;
 	dev_t source_dev;    /* of a source that is mounted as fuseblk */
 	unsigned int sector; /* its logical block size, 0 if that is not known */
+	bool is_device_free; /* nobody else has claimed the source, when it was opened first */
 	bool has_connection; /* what was mounted was made of our /dev/fuse */
 	bool is_absent;	     /* there is no source, and "nofail" says that this is no failure */
 	int target_fd;	     /* the pinned mount point, as long as a mount may have to be undone */

@@ -228,6 +228,26 @@ unclean_ext4() {
   assert_nothing_left
 }
 
+# Its journal is being used: to replay that, as is done before a mount, would be to lose it.
+@test "ext4: a device that the kernel has mounted is left alone" {
+  local other=$BATS_TEST_TMPDIR/other
+  require loop
+  use_image ext4
+  use_loop "$img"
+  mkdir "$other"
+  mount -t ext4 "$loop" "$other"
+  echo new >"$other/new" && sync -f "$other/new"
+  sum=$(sha256sum <"$loop")
+  stock_mount -t fuse.svc.ext4 "$loop" "$mnt"
+  assert_equal "$(sha256sum <"$loop")" "$sum"
+  umount "$other"
+  assert_mount_fails 32 "is mounted already, or in use by something else"
+  assert_nothing_left
+  stock_mount -t fuse.svc.ext4 "$loop" "$mnt"
+  assert_equal "$(<"$mnt/new")" new
+  unmount
+}
+
 @test "a server that is not installed: which package has it" {
   [[ ! -e /usr/bin/erofsfuse ]] || mount --bind /dev/null /usr/bin/erofsfuse
   start_preset erofs
