@@ -160,8 +160,8 @@ int fusesvc_server_open(struct fusesvc_server *s, const struct fusesvc_open_requ
  * @read_only: in: true to ask for nothing but reading; out: true if it may only be read
  * @fd:        where to store the descriptor, the caller's to close; -1 on failure
  *
- * Reading is asked for once writing was refused with EACCES, EPERM or EROFS; the first refusal is
- * nobody's business.
+ * Reading is asked for once writing was refused with EACCES, EPERM or EROFS, which is nobody's
+ * business. After any other refusal the same is asked for once more, so that somebody is told.
  *
  * Returns: as fusesvc_server_open().
  *

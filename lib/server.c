@@ -328,12 +328,14 @@ int fusesvc_server_open_rw(struct fusesvc_server *s, const struct fusesvc_open_r
 		attempt.open_flags = flags | O_RDWR;
 		attempt.quiet = true;
 		rc = fusesvc_server_open(s, &attempt, fd);
-		if ((rc != -EACCES && rc != -EPERM && rc != -EROFS) ||
-		    s->error.code != FUSESVC_E_REFUSED)
+		if (!rc || s->error.code != FUSESVC_E_REFUSED)
+			return rc;
+		*read_only = rc == -EACCES || rc == -EPERM || rc == -EROFS;
+		if (!*read_only && req->quiet)
 			return rc;
 	}
-	*read_only = true;
-	attempt.open_flags = flags | O_RDONLY;
+	/* Either for reading, or once more, so that somebody is told. */
+	attempt.open_flags = flags | (*read_only ? O_RDONLY : O_RDWR);
 	attempt.quiet = req->quiet;
 	return fusesvc_server_open(s, &attempt, fd);
 }

@@ -150,9 +150,11 @@ assert_nothing_left() {
 # start_service NAME... -- PROGRAM ARGS: a new instance for each connection to any of the names
 start_service() {
   local listen=() env=() names=() var name out=$BATS_TEST_TMPDIR/service.log
+  local -A before=() # a service that was stopped has left its line there
   while [[ $1 != -- ]]; do
     names+=("$1")
     listen+=(-l "/run/filesystems/$1")
+    before[$1]=$(times_listening "$1" "$out")
     shift
   done
   shift
@@ -163,10 +165,16 @@ start_service() {
     </dev/null >>"$out" 2>&1 3>&- 4>&- &
   services+=($!)
   for name in "${names[@]}"; do
-    wait_for "$deadline" grep -qs "Listening on /run/filesystems/$name as" "$out" ||
+    wait_for "$deadline" has_begun_to_listen "$name" "$out" "${before[$name]}" ||
       fail "service $name does not start: $(cat "$out")" || return
   done
 }
+times_listening() {
+  local n
+  n=$(grep -cs "Listening on /run/filesystems/$1 as" "$2") || true
+  echo "${n:-0}"
+}
+has_begun_to_listen() { (($(times_listening "$1" "$2") > $3)); }
 
 stop_services() {
   local pid

@@ -64,9 +64,15 @@ static const struct fuse_opt option_specs[] = {
 	{ "--version", offsetof(struct options, version), 1 },
 	FUSE_OPT_KEY("ro", KEY_IGNORE),
 	FUSE_OPT_KEY("rw", KEY_IGNORE),
-	/* The kernel's driver for ISO 9660 knows these; here names are UTF-8 in any case. */
+	/* The kernel's driver for ISO 9660 knows these; names are what the image has, in UTF-8. */
 	FUSE_OPT_KEY("iocharset=utf8", KEY_IGNORE),
 	FUSE_OPT_KEY("utf8", KEY_IGNORE),
+	FUSE_OPT_KEY("unhide", KEY_IGNORE),
+	FUSE_OPT_KEY("map=off", KEY_IGNORE),
+	FUSE_OPT_KEY("map=normal", KEY_IGNORE),
+	FUSE_OPT_KEY("check=relaxed", KEY_IGNORE),
+	FUSE_OPT_KEY("check=strict", KEY_IGNORE),
+	FUSE_OPT_KEY("block=2048", KEY_IGNORE),
 	/* libfuse's own. */
 	FUSE_OPT_KEY("uid=", FUSE_OPT_KEY_KEEP),
 	FUSE_OPT_KEY("gid=", FUSE_OPT_KEY_KEEP),

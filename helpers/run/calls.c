@@ -171,8 +171,8 @@ static struct run_file *find_file(struct run *r, const char *path)
 
 /*
  * Files that are nowhere, of which servers want to read: a list of users, without which some do not
- * start, the file systems that the kernel knows, and a file in its own mount that a server in Go
- * opens to see that it is up.
+ * start, the file systems that the kernel knows, a list of mounts without any, and a file in its
+ * own mount that a server in Go opens to see that it is up.
  */
 static bool is_made_up(const char *path, char *text, size_t size)
 {
@@ -185,7 +185,8 @@ static bool is_made_up(const char *path, char *text, size_t size)
 	else if (strcmp(path, "/proc/filesystems") == 0)
 		(void)snprintf(text, size, "nodev\tfuse\n\tfuseblk\n");
 	else
-		return strcmp(path, RUN_MOUNTPOINT "/.go-fuse-epoll-hack") == 0;
+		return strcmp(path, "/etc/mtab") == 0 ||
+		       strcmp(path, RUN_MOUNTPOINT "/.go-fuse-epoll-hack") == 0;
 	return true;
 }
 

@@ -10,9 +10,12 @@
  * The server has the same rights as this program, which are none. Must never do for it what a
  * server of its own could not ask for.
  */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "run.h"
@@ -115,6 +118,27 @@ static int name_files(struct program *p)
 	return 0;
 }
 
+/*
+ * Two servers that write to one file would destroy what is in it, and so would one that writes
+ * where another one reads. Not for devices: a fuseblk mount claims its device, and who holds the
+ * lock of one keeps udev from looking at it.
+ */
+static int lock_source(struct run *r)
+{
+	struct stat st;
+
+	if (fstat(r->files[0].fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	r->lock_fd = fcntl(r->files[0].fd, F_DUPFD_CLOEXEC, 0);
+	if (r->lock_fd < 0)
+		return -errno;
+	/* Where files cannot be locked at all, they are not. */
+	return flock(r->lock_fd, LOCK_NB | (r->read_only ? LOCK_SH : LOCK_EX)) < 0 &&
+			       errno == EWOULDBLOCK
+		       ? -EBUSY
+		       : 0;
+}
+
 /* What can be written to is opened for that now, so that all that is started knows. */
 static int look_at_source(struct run *r)
 {
@@ -124,13 +148,20 @@ static int look_at_source(struct run *r)
 	if (!r->source_is_file)
 		return 0;
 	rc = fusesvc_server_open_rw(r->server, &req, &r->read_only, &r->files[0].fd);
-	if (rc) /* the helper knows why */
+	if (rc) { /* the helper knows why */
 		run_fail(r, NULL);
-	else if (!run_can_be_source(r->files[0].fd))
+		return rc;
+	}
+	if (!run_can_be_source(r->files[0].fd))
 		return fail_by_errno(r, r->source, -ENOTSUP);
-	if (!rc && run_is_write_protected(r->files[0].fd))
+	if (run_is_write_protected(r->files[0].fd))
 		r->read_only = true;
 	r->files[0].read_only = r->read_only;
+	rc = lock_source(r);
+	if (rc == -EBUSY)
+		run_fail(r, "the source is mounted already, or locked by another program");
+	else if (rc)
+		return fail_by_errno(r, r->source, rc);
 	return rc;
 }
 
@@ -203,13 +234,15 @@ static int serve(struct program *p)
 	_cleanup_free_ char **argv = NULL;
 	struct preset_error e = { 0 };
 	const char *program;
-	int rc = prepare(p, &values);
+	int rc;
 
-	if (rc)
-		return rc;
+	/* Nothing is done to a source that cannot be mounted. */
 	if (preset_find_program(&p->preset, &program, &e) ||
 	    server_argv(&p->preset, program, &values, &argv, &e))
 		return fail_by_error(r, &e);
+	rc = prepare(p, &values);
+	if (rc)
+		return rc;
 	r->state = RUN_STARTING;
 	rc = run_child(r, argv);
 	return rc ? fail_by_errno(r, argv[0], rc) : 0;
@@ -223,7 +256,8 @@ static bool has_ended_well(const struct run *r)
 static int run(const char *name)
 {
 	struct program p = {
-		.run = { .listener = -1,
+		.run = { .lock_fd = -1,
+			 .listener = -1,
 			 .output = { { .alias = RUN_SOURCE, .fd = -1 },
 				     { .alias = RUN_SOURCE, .fd = -1 } } },
 	};

@@ -83,7 +83,7 @@ static void take(struct output *o, const char *bytes, size_t n)
 		if (bytes[i] == '\n' || bytes[i] == '\r' || bytes[i] == '\0')
 			end_line(o);
 		else
-			o->line[o->len++] = bytes[i];
+			o->line[o->len++] = bytes[i] == '\t' ? ' ' : bytes[i];
 		if (o->len == OUTPUT_LINE_SIZE - 1)
 			end_line(o);
 	}

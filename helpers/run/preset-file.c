@@ -61,6 +61,8 @@ static int read_preset(int fd, struct preset *p, struct preset_error *e)
 
 	if (fstat(fd, &st) < 0)
 		return preset_error_set(e, errno, "%s", strerror(errno));
+	if (S_ISCHR(st.st_mode))
+		return preset_error_set(e, EINVAL, "switched off by a link to /dev/null");
 	if (!S_ISREG(st.st_mode))
 		return preset_error_set(e, EINVAL, "not a regular file");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))

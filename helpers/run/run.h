@@ -62,6 +62,7 @@ struct run {
 	struct run_file
 		files[RUN_MAX_FILES]; /* the source, if it is a file, and files of options */
 	size_t n_files;
+	int lock_fd;  /* of a source that is a regular file: locked until we end */
 	int fuse_fd;  /* ours, until goodbye, or -1 */
 	int listener; /* where trapped calls arrive, or -1 */
 	struct children children;

@@ -18,8 +18,9 @@
 #include "holders.h"
 #include "run.h"
 
-#define INIT_CHECK_MS 2	   /* how often to look whether FUSE_INIT was read */
-#define KILL_AFTER_MS 5000 /* that a server whose mount failed has to end */
+#define ALIVE_MS      20000 /* how often the helper is told that there is something to wait for */
+#define INIT_CHECK_MS 2	    /* how often to look whether FUSE_INIT was read */
+#define KILL_AFTER_MS 5000  /* that a server whose mount failed has to end */
 #define KILL_AGAIN_MS 500
 
 /* Everything that is wanted of the system, before anything is started. */
@@ -151,6 +152,8 @@ static int next_timeout(const struct run *r)
 
 	if (r->state == RUN_INIT)
 		return INIT_CHECK_MS;
+	if (r->state == RUN_PREPARING)
+		return ALIVE_MS;
 	if (r->state < RUN_OVER)
 		return -1;
 	return left > 0 ? (int)left : 0;
@@ -177,11 +180,15 @@ static void supervise(struct run *r)
 			[OUTPUT] = { r->output[0].fd, POLLIN, 0 },
 			[ERRORS] = { r->output[1].fd, POLLIN, 0 },
 		};
+		int n;
 
 		if (r->state >= RUN_OVER)
 			end_rest(r);
-		if (poll(fds, ARRAY_SIZE(fds), next_timeout(r)) < 0)
+		n = poll(fds, ARRAY_SIZE(fds), next_timeout(r));
+		if (n < 0)
 			continue;
+		if (n == 0 && r->state == RUN_PREPARING) /* a check may take its time */
+			(void)fusesvc_server_message(r->server, FUSESVC_MSG_INFO, 0, "preparing");
 		if (fds[OUTPUT].revents)
 			(void)output_read(&r->output[0]);
 		if (fds[ERRORS].revents)

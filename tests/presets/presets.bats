@@ -248,12 +248,68 @@ unclean_ext4() {
   unmount
 }
 
-@test "a server that is not installed: which package has it" {
-  [[ ! -e /usr/bin/erofsfuse ]] || mount --bind /dev/null /usr/bin/erofsfuse
-  start_preset erofs
-  stock_mount -t fuse.svc.erofs "$img" "$mnt"
-  umount /usr/bin/erofsfuse 2>/dev/null || true
-  assert_mount_fails 32 erofsfuse
+# fuse2fs has no journal of its own: what it left behind when it died is checked.
+@test "ext4: what was not unmounted cleanly is checked before it is mounted" {
+  use_image ext4
+  debugfs -w -R 'set_super_value state 0' "$img" 2>/dev/null
+  debugfs -w -R 'set_super_value free_blocks_count 1' "$img" 2>/dev/null
+  stock_mount -t fuse.svc.ext4 "$img" "$mnt"
+  assert_mount_works
+  assert_same ext4 "$src" "$mnt"
+  unmount
+  is_clean ext4 "$img"
+  # What cannot be repaired without a question is not mounted.
+  debugfs -w -R 'set_super_value state 0' "$img" 2>/dev/null
+  debugfs -w -R 'clri "a dir"' "$img" 2>/dev/null
+  stock_mount -t fuse.svc.ext4 "$img" "$mnt"
+  assert_mount_fails 32 'RUN fsck MANUALLY'
+  assert_nothing_left
+}
+
+@test "an image that is mounted is not mounted once more, unless nobody writes" {
+  local type
+  for type in ext4 exfat; do
+    rm -rf "$src"
+    use_image "$type"
+    mkdir -p "$mnt-2"
+    stock_mount -t "fuse.svc.$type" "$img" "$mnt"
+    assert_mount_works
+    run_command mount -t "fuse.svc.$type" "$img" "$mnt-2"
+    assert_status 32
+    [[ $stderr == *'mounted already, or locked by another program' ]] || fail "$stderr"
+    run_command mount -t "fuse.svc.$type" -o ro "$img" "$mnt-2"
+    assert_status 32
+    unmount
+    stock_mount -t "fuse.svc.$type" -o ro "$img" "$mnt"
+    assert_mount_works
+    run_command mount -t "fuse.svc.$type" -o ro "$img" "$mnt-2"
+    assert_status 0
+    umount "$mnt-2"
+    run_command mount -t "fuse.svc.$type" "$img" "$mnt-2"
+    assert_status 32
+    unmount
+    is_clean "$type" "$img"
+    stop_services
+  done
+  assert_nothing_left
+}
+
+@test "a source that is not there: for a server that would write, too" {
+  start_preset ext4
+  stock_mount -t fuse.svc.ext4 "$BATS_TEST_TMPDIR/none" "$mnt"
+  assert_mount_fails 32 'No such file or directory'
+  assert_nothing_left
+}
+
+@test "a server that is not installed: which package has it, and nothing is done to the source" {
+  use_image ext4
+  debugfs -w -R 'set_super_value state 0' "$img" 2>/dev/null
+  cp "$img" "$img.before"
+  mount --bind /dev/null /usr/bin/fuse2fs
+  stock_mount -t fuse.svc.ext4 "$img" "$mnt"
+  umount /usr/bin/fuse2fs
+  assert_mount_fails 32 'install the package "fuse2fs"'
+  cmp "$img" "$img.before"
   assert_nothing_left
 }
 
