@@ -206,6 +206,15 @@ static void say_goodbye(struct run *r)
 	(void)fusesvc_server_bye(r->server, 0);
 }
 
+/*
+ * A server would wait for ever at a /dev/fuse that nobody mounted. Neither poll(2) nor read(2) may be
+ * asked whether it was, as they wait, too; but what was mounted cannot be told how to mount.
+ */
+static bool is_mounted(const struct run *r)
+{
+	return !r->is_sync_init || ioctl(r->fuse_fd, FUSE_DEV_IOC_SYNC_INIT) < 0;
+}
+
 void run_mount_answered(struct run *r)
 {
 	int rc = fusesvc_server_mount_finish(r->server);
@@ -216,6 +225,8 @@ void run_mount_answered(struct run *r)
 	}
 	if (rc)
 		run_fail(r, NULL);
+	else if (!is_mounted(r))
+		run_fail(r, "the helper has not mounted");
 	else if (r->is_sync_init)
 		say_goodbye(r);
 	else

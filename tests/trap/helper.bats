@@ -73,6 +73,13 @@ readonly steps='OPEN FSOPEN SOURCE MNTPT MNTOPTS MOUNT'
   ((faults == 0))
 }
 
+@test "helper: says that it has mounted, and has not" {
+  do_odd 'head $SOURCE' good
+  runner_fails 'until MOUNT; reply 0; refuse 1'
+  runner_fails 'until MOUNT; reply 0; close'
+  ((faults == 0))
+}
+
 @test "helper: answers of the wrong kind, and descriptors where none belongs" {
   local step kind
   do_odd 'head $SOURCE' good
