@@ -131,6 +131,7 @@ static void probe(int argc, const char *const *argv, bool is_trapped)
 		tell("pid", "%d", getpid());
 		(void)sleep(60); /* or until the helper is gone, and the test stops us */
 	} else {
+		(void)fprintf(stderr, "<0>probe: loud\n");
 		sibling = option(argc, argv, "sibling");
 		if (is_trapped)
 			probe_trapped();

@@ -66,6 +66,12 @@ assert_fact() { assert_equal "$(sed -n "s/^is $1: //p" "$report")" "$2"; }
   ((BATS_TEST_NUMBER == 1)) && echo "# $(grep -c ': denied' "$report") attempts denied" >&3
 }
 
+@test "log: a server cannot say how urgent it is: that is shown to all users" {
+  local log=(journalctl --quiet --output=cat --no-pager --unit='fuse-svc-probe@*')
+  "${log[@]}" | grep -qx '<0>probe: loud'
+  assert_equal "$("${log[@]}" --priority=alert)" ''
+}
+
 @test "files: what is visible is what should be" {
   local root=/usr/libexec/fuse-svc/root expected dir
   # The places of all services, of which most are empty here, and what systemd adds.

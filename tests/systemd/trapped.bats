@@ -57,6 +57,12 @@ assert_fact() { assert_equal "$(sed -n "s/^is $1: //p" "$report")" "$2"; }
   echo "# $(grep -c ': denied' "$report") attempts denied" >&3
 }
 
+@test "trapped: log: a server cannot say how urgent it is: that is shown to all users" {
+  local log=(journalctl --quiet --output=cat --no-pager --unit='fuse-svc-trapped@*')
+  "${log[@]}" | grep -qx '<0>probe: loud'
+  assert_equal "$("${log[@]}" --priority=alert)" ''
+}
+
 @test "trapped: nothing is out of its reach that it needs" {
   assert_fact source read
   assert_fact null yes
