@@ -60,7 +60,8 @@ check_preset() {
   gocryptfs -q -init -scryptn 10 -passfile "$BATS_TEST_TMPDIR/password" "$cipher"
   chown -R daemon: "$cipher"
   mkdir -p "$drop_in"
-  printf '[Service]\nDynamicUser=no\nUser=daemon\nBindPaths=%s\n' "$cipher" >"$drop_in/test.conf"
+  printf '[Service]\nDynamicUser=no\nUser=daemon\nPrivateUsers=yes\nBindPaths=%s\n' \
+    "$cipher" >"$drop_in/test.conf"
   systemctl daemon-reload
   systemctl start fuse-svc-gocryptfs.socket
   run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
