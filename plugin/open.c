@@ -61,9 +61,9 @@ static int open_pinned(int pin, uint32_t flags, int *fd)
 }
 
 /*
- * A fuseblk mount claims the device for itself, and fails if another mount has it. That would be too
- * late for a device with which a server, or what is run before it, does something first. Asked once:
- * the next time it may be ours.
+ * A fuseblk mount claims the device for itself, and fails if another mount has it. That would be
+ * too late for a device with which a server, or what is run before it, does something first. Asked
+ * once: the next time it may be ours.
  */
 static int check_device_is_free(struct svc_mount *m, const char *path, int pin)
 {
@@ -74,8 +74,7 @@ static int check_device_is_free(struct svc_mount *m, const char *path, int pin)
 		return 0;
 	rc = open_pinned(pin, O_RDONLY | O_EXCL, &fd);
 	if (rc == -EBUSY) /* also if it was asked for quietly: no other attempt will do */
-		return fusesvc_error_set(&m->error, SVC_STEP_MOUNT, SVC_E_DEVICE_BUSY, EBUSY,
-					 path);
+		return fusesvc_error_set(&m->error, SVC_STEP_MOUNT, SVC_E_DEVICE_BUSY, EBUSY, path);
 	m->is_device_free = true; /* any other error is one of the true open(2), too */
 	return 0;
 }

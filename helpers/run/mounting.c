@@ -207,8 +207,8 @@ static void say_goodbye(struct run *r)
 }
 
 /*
- * A server would wait for ever at a /dev/fuse that nobody mounted. Neither poll(2) nor read(2) may be
- * asked whether it was, as they wait, too; but what was mounted cannot be told how to mount.
+ * A server would wait for ever at a /dev/fuse that nobody mounted. Neither poll(2) nor read(2) may
+ * be asked whether it was, as they wait, too; but what was mounted cannot be told how to mount.
  */
 static bool is_mounted(const struct run *r)
 {
