@@ -18,7 +18,7 @@
 #include "holders.h"
 #include "run.h"
 
-#define ALIVE_MS      20000 /* how often the helper is told that there is something to wait for */
+#define ALIVE_MS      10000 /* how often the helper is told that there is something to wait for */
 #define INIT_CHECK_MS 2	    /* how often to look whether FUSE_INIT was read */
 #define KILL_AFTER_MS 5000  /* that a server whose mount failed has to end */
 #define KILL_AGAIN_MS 500

@@ -155,6 +155,14 @@ has_lines() { (($(grep -c "$2" "$log") == $1)); }
   [[ ! -s $BATS_TEST_TMPDIR/step.log ]]
 }
 
+# Whoever mounts hears now and then that there is something to wait for.
+@test "mount: a step that prepares may take longer than an answer" {
+  preset 'prepare = /bin/sleep 15'
+  obey good
+  odd_mount -o svc-timeout=12
+  assert_ends_well
+}
+
 @test "mount: a step that prepares fails, dies, or leaves a process behind" {
   local step=$BATS_TEST_TMPDIR/step
   : >"$BATS_TEST_TMPDIR/step.log"
