@@ -202,7 +202,7 @@ static void cmd_change(struct odd *o, char **args)
 /* The first line of a file. */
 static void cmd_head(struct odd *o, char **args)
 {
-	_cleanup_fd_ int fd = open(args[0], O_RDONLY | O_CLOEXEC);
+	_cleanup_fd_ int fd = TEMP_FAILURE_RETRY(open(args[0], O_RDONLY | O_CLOEXEC));
 	char text[256];
 	ssize_t n = read(fd, text, sizeof(text) - 1);
 

@@ -33,23 +33,24 @@ static _Noreturn void hang(void)
 }
 
 /*
- * Mounting
+ * Mounting. A trapped call may be interrupted, which others of the kind never are.
  */
 
 static void cmd_fuse(struct odd *o, char **args)
 {
-	o->peer.fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	o->peer.fuse_fd = TEMP_FAILURE_RETRY(open("/dev/fuse", O_RDWR | O_CLOEXEC));
 	note_result(o, "fuse", o->peer.fuse_fd < 0 ? errno : 0);
 }
 
 static void try_mount(struct odd *o, const char *target, unsigned long flags, const char *more)
 {
 	char options[2048];
+	int rc;
 
 	(void)snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0%s%s",
 		       o->peer.fuse_fd, *more ? "," : "", more);
-	note(o, "mount %s %#lx %s: %s", target, flags, more,
-	     errno_name(mount("odd", target, "fuse.odd", flags, options) < 0 ? errno : 0));
+	rc = TEMP_FAILURE_RETRY(mount("odd", target, "fuse.odd", flags, options));
+	note(o, "mount %s %#lx %s: %s", target, flags, more, errno_name(rc < 0 ? errno : 0));
 }
 
 static void cmd_mount(struct odd *o, char **args)
