@@ -195,7 +195,7 @@ int svc_utab_update(struct svc_mount *m)
 	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
 		return 0;
 	rc = svc_worker_run(m, update_now);
-	if (rc == -EOWNERDEAD && is_added(m))
+	if (rc && is_added(m))
 		rc = 0;
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_UTAB, SVC_E_UTAB, rc < 0 ? -rc : EIO,

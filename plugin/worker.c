@@ -145,7 +145,10 @@ int svc_worker_run(struct svc_mount *m, svc_work *what)
 	if (rc == -EINTR && svc_worker_has_ended(&worker, END_MS))
 		rc = 0; /* it was as good as done */
 	if (rc) {
+		int status;
+
 		(void)kill(worker.pid, SIGKILL);
+		(void)svc_reap(worker.pid, END_MS, &status);
 		svc_worker_forget(&worker);
 		return rc;
 	}

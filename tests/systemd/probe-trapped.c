@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -152,11 +153,11 @@ static int try_unmount(void)
 }
 
 static char raced[64];
-static volatile bool is_over;
+static atomic_int is_over;
 
 static void *swap_paths(void *arg)
 {
-	while (!is_over) {
+	while (!atomic_load(&is_over)) {
 		memcpy(raced, "/etc/shadow", sizeof("/etc/shadow"));
 		memcpy(raced, "/etc/passwd", sizeof("/etc/passwd"));
 	}
@@ -178,7 +179,7 @@ static int try_race(void)
 		if (fd >= 0 && read(fd, text, 8) > 0 && strcmp(text, "fuse-svc") != 0)
 			error = 0;
 	}
-	is_over = true;
+	atomic_store(&is_over, 1);
 	(void)pthread_join(thread, NULL);
 	return error;
 }

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -262,12 +263,13 @@ static void cmd_memory(struct odd *o, char **args)
 	(void)munmap(two, page);
 }
 
+#define RACES 200
 static char raced[16] = "/source";
-static volatile bool race_is_over;
+static atomic_int race_is_over;
 
 static void *swap_path(void *arg)
 {
-	while (!race_is_over) {
+	while (!atomic_load(&race_is_over)) {
 		memcpy(raced, "/sourcd", 8);
 		memcpy(raced, "/source", 8);
 	}
@@ -282,16 +284,16 @@ static void cmd_race(struct odd *o, char **args)
 
 	if (pthread_create(&thread, NULL, swap_path, NULL) != 0)
 		return;
-	for (int i = 0; i < 200; i++) {
+	for (int i = 0; i < RACES; i++) {
 		int err = open_at(raced);
 
 		found += err == 0;
 		missed += err == ENOENT;
 		other += err != 0 && err != ENOENT;
 	}
-	race_is_over = true;
+	atomic_store(&race_is_over, 1);
 	(void)pthread_join(thread, NULL);
-	note(o, "race: %s, %d others", found + missed == 200 ? "all" : "not all", other);
+	note(o, "race: %s, %d others", found + missed == RACES ? "all" : "not all", other);
 }
 
 const struct odd_command odd_fs_commands[] = {

@@ -31,7 +31,6 @@ no_signals='(0000000[01]80000000|0{16})' # two are the C library's, which lets n
 }
 
 @test "source: of a static program too" {
-  [[ -x $FSVC_LIBEXECDIR/odd-static ]] || skip "not with sanitizers"
   preset "program = $FSVC_LIBEXECDIR/odd-static"
   look "same \$SOURCE $img" 'head $SOURCE' 'memory'
   assert_log 'same '{newfstatat,nofollow,statx}': yes' 'head /source: 1' 'edge: OK'

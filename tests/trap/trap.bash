@@ -13,8 +13,7 @@ prepare_trap() {
   require server fuse-svc-run
   [[ -d ${FSVC_PRESETS:-} ]] || lack "no place for a preset: FSVC_PRESETS is not set" || return
   install -m 755 "$FSVC_ODD/odd" "$FSVC_LIBEXECDIR/odd"
-  [[ ! -x $FSVC_ODD/odd-static ]] ||
-    install -m 755 "$FSVC_ODD/odd-static" "$FSVC_LIBEXECDIR/odd-static"
+  install -m 755 "$FSVC_ODD/odd-static" "$FSVC_LIBEXECDIR/odd-static"
   seq 10000 >"$img"
   sum=$(sha256sum <"$img")
   preset 'access = read-write'
