@@ -406,7 +406,7 @@ assert_quiet() {
 assert_log() {
   local line
   for line in "$@"; do
-    wait_for 5 grep -qxF -e "$line" "$log" || fail "not in the server's log: $line" || return
+    wait_for "$deadline" grep -qxF -e "$line" "$log" || fail "not in the server's log: $line" || return
   done
 }
 

@@ -317,7 +317,7 @@ has_mode() { [[ $(stat -c %a "${@:2}" 2>/dev/null | sort -u) == "$1" ]]; }
   unmount
   stock_mount -t fuse.svc.iso9660 -o iocharset=koi8-r "$img" "$mnt"
   assert_mount_fails 32 'iocharset=koi8-r'
-  stock_mount -t fuse.svc.iso9660 -o uid=me "$img" "$mnt"
-  assert_mount_fails 32 'uid=me'
+  stock_mount -t fuse.svc.iso9660 -o umask=mine "$img" "$mnt"
+  assert_mount_fails 32 'umask=mine'
   assert_nothing_left
 }
