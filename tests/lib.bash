@@ -414,7 +414,7 @@ assert_log() {
 assert_log_matches() {
   local line
   for line in "$@"; do
-    wait_for 5 grep -qxE -e "$line" "$log" || fail "not in the server's log: $line" || return
+    wait_for "$deadline" grep -qxE -e "$line" "$log" || fail "not in the server's log: $line" || return
   done
 }
 
