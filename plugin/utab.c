@@ -3,6 +3,7 @@
  * The line in utab: the caller's userspace options, and attributes that name the service and the
  * process of its server. libmount locks and writes; umount(8) removes the line.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -179,12 +180,13 @@ static int update_now(struct svc_mount *m, const void *data, struct svc_result *
 	return m->opts.remount ? change_line(m) : add_line(m);
 }
 
-/* Is a new line there, whatever became of whoever wrote it? */
+/* Is a new line there, whatever became of who wrote it? Where nobody can read, there is none. */
 static bool is_added(const struct svc_mount *m)
 {
 	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
 
-	return !m->opts.remount && fs && set_attributes(m, fs) == 0 && is_noted(fs);
+	return !m->opts.remount && faccessat(AT_FDCWD, UTAB, R_OK, AT_EACCESS) == 0 && fs &&
+	       set_attributes(m, fs) == 0 && is_noted(fs);
 }
 
 /* libmount waits for its lock for as long as somebody holds it, and anybody can. */
