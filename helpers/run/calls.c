@@ -59,7 +59,7 @@ bool run_is_write_protected(int fd)
 	       is_ro;
 }
 
-/* Without O_EXCL a file that is there may be "created". It is never emptied: see run.h. */
+/* Without O_EXCL a file that is there may be "created". No server is to empty its source. */
 static int check_open_flags(const struct run_file *f, int flags)
 {
 	if (flags & O_CREAT && flags & O_EXCL)
