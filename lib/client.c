@@ -36,7 +36,7 @@ struct fusesvc_client {
 	pid_t server_pid;
 	unsigned int seen;     /* commands that were sent */
 	unsigned int accepted; /* of these, the ones that were not refused */
-	unsigned int n_packets, n_opens, n_messages;
+	unsigned int n_packets, n_opens, n_messages, n_progress;
 	enum mount_state mount;
 	int mount_fd; /* readable when the mount that is under way has ended */
 	int aborted;  /* errno value that a callback wants to stop with */
@@ -326,13 +326,17 @@ static int on_bye(struct fusesvc_client *c, const struct packet *p)
 static int on_message(struct fusesvc_client *c, const struct packet *p)
 {
 	uint32_t level = p->message.level, progress = p->message.progress;
+	bool is_progress = level == FUSESVC_MSG_INFO && progress != FUSESVC_NO_PROGRESS;
 
 	if (level != FUSESVC_MSG_ERROR && level != FUSESVC_MSG_WARNING && level != FUSESVC_MSG_INFO)
 		return protocol_breach(c, FUSESVC_STEP_SERVE, "message of an unknown level");
 	if (progress > 1000 && progress != FUSESVC_NO_PROGRESS)
 		return protocol_breach(c, FUSESVC_STEP_SERVE,
 				       "message with an impossible progress");
-	if (++c->n_messages <= FUSESVC_MAX_MESSAGES && c->ops->message)
+	if (is_progress ? ++c->n_progress > FUSESVC_MAX_PROGRESS
+			: ++c->n_messages > FUSESVC_MAX_MESSAGES)
+		return 0;
+	if (c->ops->message)
 		c->ops->message(c->data, (int)level, progress, p->string);
 	return 0;
 }

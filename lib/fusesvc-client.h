@@ -32,6 +32,8 @@ struct fusesvc_client;
  *            session goes on with other packets until that is readable, then calls @mount_done.
  * @mount_done: the result of a mount that was in progress. The session never calls it twice.
  * @message:  words for the person who mounts. Returns nothing; level is one of FUSESVC_MSG_*.
+ *            Information with a progress is what the server does just now, see
+ *            fusesvc_server_message(); all else is for the record.
  *
  * Since: 0.1
  */

@@ -186,7 +186,7 @@ struct fusesvc_open_request {
 #define FUSESVC_MSG_WARNING 4
 #define FUSESVC_MSG_INFO    6
 
-/** No progress in this message; else it is 0 to 1000 per mille. Since: 0.1 */
+/** No progress in this message; else it is 0 (not known) to 1000 per mille. Since: 0.1 */
 #define FUSESVC_NO_PROGRESS 0xffffffffU
 
 /** Bytes of a message's text, with its NUL. Since: 0.1 */
@@ -199,6 +199,7 @@ struct fusesvc_open_request {
 #define FUSESVC_MAX_PACKETS  1024 /**< packets in all */
 #define FUSESVC_MAX_OPENS    256  /**< requests to open; more are answered with EMFILE */
 #define FUSESVC_MAX_MESSAGES 64	  /**< messages that are handed on; more are dropped */
+#define FUSESVC_MAX_PROGRESS 640  /**< not among these: information with a progress */
 
 /**
  * fusesvc_name_is_valid() - may this be the name of a service?

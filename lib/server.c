@@ -16,6 +16,7 @@
 #include "args.h"
 #include "channel.h"
 #include "fusesvc.h"
+#include "pace.h"
 
 #define LISTEN_FDS_START 3
 #define FUSE_DEVICE	 makedev(10, 229) /* as the kernel's list of devices has it */
@@ -28,7 +29,8 @@ struct fusesvc_server {
 	int argc;
 	char **argv;
 	bool takes_messages;
-	unsigned int n_messages;
+	unsigned int n_messages; /* but progress, which has its pace */
+	struct pace pace;
 	unsigned int granted;  /* commands on the way to a mount, by their place in the order */
 	bool awaits_mount;     /* MOUNT was sent, and no answer has come */
 	bool has_mount_answer; /* it came before it was waited for */
@@ -450,6 +452,14 @@ bool fusesvc_server_can_message(const struct fusesvc_server *s)
 	return s->takes_messages;
 }
 
+/* Signs of life have a budget of their own, so that a long start does not use up the words. */
+static bool may_message(struct fusesvc_server *s, int level, uint32_t progress)
+{
+	if (level == FUSESVC_MSG_INFO && progress != FUSESVC_NO_PROGRESS)
+		return pace_allows(&s->pace, now_ms());
+	return s->n_messages++ < FUSESVC_MAX_MESSAGES;
+}
+
 int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progress, const char *text)
 {
 	char cut[FUSESVC_MESSAGE_SIZE];
@@ -459,9 +469,8 @@ int fusesvc_server_message(struct fusesvc_server *s, int level, uint32_t progres
 		.string = cut,
 	};
 
-	if (!s->takes_messages || s->ch.fd < 0 || s->n_messages >= FUSESVC_MAX_MESSAGES)
+	if (!s->takes_messages || s->ch.fd < 0 || !may_message(s, level, progress))
 		return 0;
-	s->n_messages++;
 	cut[0] = '\0';
 	(void)strncat(cut, text, sizeof(cut) - 1);
 	return channel_send(&s->ch, &p, -1);

@@ -38,7 +38,7 @@ struct fuzz {
 	struct svc_request request;
 	int null, wait;
 	unsigned int fsopen, source, mntpt, mntopts, mtabopts, mount, done;
-	unsigned int packets, opens, messages;
+	unsigned int packets, opens, messages, progress;
 	bool has_fsopen, has_source, has_mntpt, refused_options;
 	bool started, over, aborted, pending, mounted, said_bye;
 };
@@ -195,7 +195,11 @@ static void on_message(void *data, int level, uint32_t progress, const char *tex
 	struct fuzz *f = data;
 
 	(void)called(f);
-	check(++f->messages <= FUSESVC_MAX_MESSAGES && strlen(text) < FUSESVC_MESSAGE_SIZE);
+	if (level == FUSESVC_MSG_INFO && progress != FUSESVC_NO_PROGRESS)
+		check(++f->progress <= FUSESVC_MAX_PROGRESS);
+	else
+		check(++f->messages <= FUSESVC_MAX_MESSAGES);
+	check(strlen(text) < FUSESVC_MESSAGE_SIZE);
 	check(level == FUSESVC_MSG_ERROR || level == FUSESVC_MSG_WARNING ||
 	      level == FUSESVC_MSG_INFO);
 	check(progress <= 1000 || progress == FUSESVC_NO_PROGRESS);

@@ -195,7 +195,7 @@ static void on_answer(void *data, const uint8_t *bytes, size_t size, int fd)
 	check(p.type != PACKET_HELLO && p.type != PACKET_FILE && p.type != PACKET_REPLY);
 	f->said_bye = p.type == PACKET_BYE;
 	if (p.type == PACKET_MESSAGE)
-		check(++f->messages <= FUSESVC_MAX_MESSAGES);
+		check(++f->messages <= FUSESVC_MAX_MESSAGES + FUSESVC_MAX_PROGRESS);
 }
 
 static void on_received(void *data, const uint8_t *bytes, size_t size)

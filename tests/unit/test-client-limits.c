@@ -59,10 +59,32 @@ static void messages_are_bounded(void **state)
 	struct session s;
 
 	session_begin(&s);
-	(void)flood(&s, MESSAGE(6, 3), 200, false);
+	(void)flood(&s, MESSAGE(4, 3), 200, false);
 	assert_int_equal(fusesvc_client_error(s.c)->code, FUSESVC_E_CLOSED);
 	assert_int_equal(s.n_messages, FUSESVC_MAX_MESSAGES);
 	session_end(&s);
+	session_begin(&s);
+	(void)flood(&s, MESSAGE(6, FUSESVC_NO_PROGRESS), 200, false);
+	assert_int_equal(s.n_messages, FUSESVC_MAX_MESSAGES);
+	session_end(&s);
+}
+
+static void progress_is_bounded(void **state)
+{
+	struct session s;
+
+	session_begin(&s);
+	(void)flood(&s, MESSAGE(6, 0), FUSESVC_MAX_PROGRESS + 100, false);
+	assert_int_equal(fusesvc_client_error(s.c)->code, FUSESVC_E_CLOSED);
+	assert_int_equal(s.n_messages, FUSESVC_MAX_PROGRESS);
+	session_end(&s);
+}
+
+/* A server at its limits is one that may still mount: a breach is what is beyond them. */
+static void limits_fit_into_packets(void **state)
+{
+	assert_true(FUSESVC_MAX_PROGRESS + FUSESVC_MAX_MESSAGES + FUSESVC_MAX_OPENS + 10 <
+		    FUSESVC_MAX_PACKETS);
 }
 
 static void packets_are_bounded(void **state)
@@ -261,6 +283,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		unit_test_fds(messages_are_bounded),
+		unit_test_fds(progress_is_bounded),
+		unit_test_fds(limits_fit_into_packets),
 		unit_test_fds(packets_are_bounded),
 		unit_test_fds(opens_are_bounded),
 		unit_test_fds(impossible_messages_are_a_breach),

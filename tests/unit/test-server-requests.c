@@ -5,6 +5,8 @@
  */
 #include "server-session.h"
 
+#include "pace.h"
+
 static void assert_failed(struct helper *h, uint32_t code, uint32_t step)
 {
 	assert_int_equal(fusesvc_server_error(h->s)->code, code);
@@ -339,11 +341,65 @@ static void messages_are_bounded(void **state)
 
 	helper_begin(&h, 1);
 	for (int i = 0; i < FUSESVC_MAX_MESSAGES + 10; i++)
-		assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_INFO, 0, ""), 0);
+		assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_WARNING, 0, ""), 0);
 	for (int i = 0; i < FUSESVC_MAX_MESSAGES; i++)
 		helper_hears(&h, &p);
 	helper_hears_nothing(&h);
 	helper_end(&h);
+}
+
+/* It does not use up what is left for words, nor they for it. */
+static void progress_is_paced(void **state)
+{
+	struct helper h;
+	struct packet p;
+
+	helper_begin(&h, 1);
+	for (int i = 0; i < 10 * FUSESVC_MAX_MESSAGES; i++)
+		assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_INFO, 0, ""), 0);
+	helper_hears(&h, &p);
+	assert_int_equal(p.message.progress, 0);
+	for (int i = 0; i < FUSESVC_MAX_MESSAGES; i++) {
+		assert_int_equal(fusesvc_server_message(h.s, FUSESVC_MSG_ERROR, 0, "why"), 0);
+		do
+			helper_hears(&h, &p);
+		while (p.message.level == FUSESVC_MSG_INFO);
+		assert_string_equal(p.string, "why");
+	}
+	helper_end(&h);
+}
+
+/* How a start of so many seconds would go that tells its progress at each chance. */
+static int64_t longest_silence(int64_t seconds, unsigned int *sent)
+{
+	struct pace pace = { 0 };
+	int64_t silence = 0, last = 0;
+
+	for (int64_t ms = 0; ms <= seconds * 1000; ms += 10) {
+		if (!pace_allows(&pace, ms))
+			continue;
+		if (ms - last > silence)
+			silence = ms - last;
+		last = ms;
+	}
+	if (seconds * 1000 - last > silence)
+		silence = seconds * 1000 - last;
+	*sent = pace.n;
+	return silence;
+}
+
+static void pace_lasts_for_hours(void **state)
+{
+	unsigned int sent;
+
+	assert_true(longest_silence(5, &sent) <= PACE_MIN_MS + 10);
+	assert_int_equal(sent, 11);
+	assert_true(longest_silence(3600, &sent) <= PACE_MAX_MS + 10);
+	assert_true(longest_silence(2 * 3600, &sent) < FUSESVC_TIMEOUT * 1000 / 3);
+	assert_true(sent < FUSESVC_MAX_PROGRESS);
+	/* And then it is the helper's timeout that ends it. */
+	assert_true(longest_silence(4 * 3600, &sent) > FUSESVC_TIMEOUT * 1000);
+	assert_int_equal(sent, FUSESVC_MAX_PROGRESS);
 }
 
 static void no_messages_without_the_extension(void **state)
@@ -428,6 +484,8 @@ int main(void)
 		server_test(no_files_after_finish),
 		server_test(messages_are_sent),
 		server_test(messages_are_bounded),
+		server_test(progress_is_paced),
+		cmocka_unit_test(pace_lasts_for_hours),
 		server_test(no_messages_without_the_extension),
 		server_test(bye_once),
 		server_test(hang_up),
