@@ -14,6 +14,7 @@
 #include "fusesvc.h"
 #include "module.h"
 #include "namespace.h"
+#include "progress.h"
 #include "safe-start.h"
 #include "say.h"
 #include "x-options.h"
@@ -73,6 +74,7 @@ static void print_message(const char *target, const char *service, int level, co
 {
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
+	progress_clear();
 	say(STDERR_FILENO, PROGRAM ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
 	    service, level_prefix(level), text);
 }
@@ -93,6 +95,7 @@ static int mount_it(const struct invocation *inv)
 		.uid = inv->caller.uid,
 		.gid = inv->caller.gid,
 		.message = print_message,
+		.progress = progress_show,
 		.verbose = inv->verbose,
 	};
 	struct libmnt_context *cxt = inv->cxt;
@@ -101,6 +104,7 @@ static int mount_it(const struct invocation *inv)
 	char text[4096];
 	int rc, excode;
 
+	progress_begin();
 	rc = module->init(&m, cxt, &host);
 	if (rc) {
 		say_about(STDERR_FILENO, mnt_context_get_target(cxt), strerror(-rc));
@@ -113,6 +117,7 @@ static int mount_it(const struct invocation *inv)
 	if (!rc)
 		rc = module->run(m, SVC_STAGE_POST);
 	excode = module->get_excode(m, text, sizeof(text));
+	progress_clear();
 	if (*text)
 		say_about(excode ? STDERR_FILENO : STDOUT_FILENO, mnt_context_get_target(cxt),
 			  text);

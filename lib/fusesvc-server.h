@@ -279,14 +279,15 @@ bool fusesvc_server_can_message(const struct fusesvc_server *s) FUSESVC_NONNULL(
  * An error is the reason of a goodbye that is not 0. Warnings are shown, information only if the
  * person asked for more.
  *
- * Information with a progress is what the server does just now, in a word or two ("indexing"). It is
- * shown on a terminal only, as one line that moves, when the start takes longer than a moment; with
- * 0, without a number. It may be called as often as there is news: what comes too early is dropped
- * here, twice a second at first and later up to 20 seconds after the last one, so that
- * %FUSESVC_MAX_PROGRESS messages last for more than two hours. No other message is dropped for that.
+ * Information with a progress is what the server does just now, in a word or two ("indexing"). It
+ * is shown on a terminal only, as one line that moves, when the start takes longer than a moment;
+ * with 0, without a number. It may be called as often as there is news: what comes too early is
+ * dropped here, twice a second at first and later up to 20 seconds after the last one, so that
+ * %FUSESVC_MAX_PROGRESS messages last for more than two hours. No other message is dropped for
+ * that.
  *
- * Each message that is sent gives the server the helper's whole timeout again: a start that may take
- * longer should tell its progress at least every few seconds, as long as it makes any.
+ * Each message that is sent gives the server the helper's whole timeout again: a start that may
+ * take longer should tell its progress at least every few seconds, as long as it makes any.
  *
  * Does nothing, with 0, if the helper takes no messages, after goodbye, and once
  * %FUSESVC_MAX_MESSAGES others were sent.

@@ -25,12 +25,15 @@ struct svc_mount; /* one mount on its way through the stages */
 
 /*
  * What the host lends to the module. @message brings words of the server that are not an error
- * to the person who mounts; it may be called in a child process. @text is clean already.
+ * to the person who mounts, @progress what it does just now: @per_mille of it is done, 0 if that is
+ * not known. Both may be called in a child process, and be NULL; @text is clean already.
  */
 struct svc_host {
 	uid_t uid; /* the caller, whatever ids this process has */
 	gid_t gid;
 	void (*message)(const char *target, const char *service, int level, const char *text);
+	void (*progress)(const char *target, const char *service, unsigned int per_mille,
+			 const char *text);
 	bool verbose; /* hand on information too, not only warnings */
 };
 

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "skip-name.h"
 #include "svc.h"
 
 struct talk {
@@ -181,19 +182,26 @@ static int on_mount_done(void *data)
 	return rc ? rc : answer;
 }
 
-/* Keeps the latest error for the end of the story; hands on the rest. */
-static void on_message(void *data, int level, uint32_t progress, const char *text)
+/*
+ * Keeps the latest error for the end of the story; hands on the rest. All of it is shown behind the
+ * service's name, which many a server says too.
+ */
+static void on_message(void *data, int level, uint32_t progress, const char *said)
 {
 	struct svc_mount *m = ((struct talk *)data)->m;
+	const char *text = skip_name(said, m->name);
 	char clean[2 * FUSESVC_MESSAGE_SIZE];
 
-	if (progress != FUSESVC_NO_PROGRESS && level == FUSESVC_MSG_INFO)
-		return; /* a sign of life; there is no progress display yet */
 	if (level == FUSESVC_MSG_ERROR) {
 		(void)snprintf(m->words, sizeof(m->words), "%s", text);
+		return;
+	}
+	(void)fusesvc_escape(text, clean, sizeof(clean));
+	if (level == FUSESVC_MSG_INFO && progress != FUSESVC_NO_PROGRESS) {
+		if (m->host.progress)
+			m->host.progress(m->target, m->name, progress, clean);
 	} else if (m->host.message && (level == FUSESVC_MSG_WARNING || m->host.verbose)) {
-		m->host.message(m->target, m->name, level,
-				fusesvc_escape(text, clean, sizeof(clean)));
+		m->host.message(m->target, m->name, level, clean);
 	}
 }
 

@@ -1,0 +1,278 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-or-later
+# bats file_tags=mount
+#
+# The line on a terminal that tells how far a long start is: when it is there, and that it goes away.
+
+# shellcheck disable=SC2016 # the scripted server has variables of its own
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # what tests/lib.bash sets, in a subshell for each test
+bats_require_minimum_version 1.5.0
+load ../lib
+
+setup() {
+  prepare
+  terminal=${FSVC_PEER%/*/*}/mount/terminal
+  [[ -x $terminal ]] || lack "no tests/mount/terminal"
+  screen=$BATS_TEST_TMPDIR/screen
+  keyboard=$BATS_TEST_TMPDIR/keyboard
+  go=$BATS_TEST_TMPDIR/go
+  moment='sleep 1.2' # from then on a mount takes long
+  clear=$'\r\033[K'
+  mkfifo "$keyboard"
+  start_peer
+}
+teardown() { clean_up; }
+
+# start_on_terminal [-b | -cCOLUMNS] COMMAND...: sets $pid, and opens the keyboard as descriptor 9
+start_on_terminal() {
+  local options=()
+  while [[ $1 == -* ]]; do
+    options+=("$1")
+    shift
+  done
+  exec 9<>"$keyboard"
+  env --default-signal=INT "$terminal" "${options[@]}" "$screen" "$@" <&9 3>&- 4>&- &
+  pid=$!
+}
+
+# end_on_terminal: sets $status
+end_on_terminal() {
+  wait_gone "$pid" "$deadline" || return
+  status=0
+  wait "$pid" || status=$?
+  exec 9>&-
+}
+
+# run_on_terminal [OPTION...] COMMAND...
+run_on_terminal() { start_on_terminal "$@" && end_on_terminal; }
+
+press() { printf '%b' "$1" >&9; }
+
+# shown TEXT: is it on the screen, or was it?
+shown() { grep -qaF -e "$1" "$screen"; }
+assert_shown() { wait_for "$deadline" shown "$1" || fail "not shown: $1: $(cat -v "$screen")"; }
+
+# assert_rest TEXT: once the line was cleared for the last time, this is all that follows
+assert_rest() {
+  local all rest
+  all=$(<"$screen")
+  [[ $all == *"$clear"* ]] || fail "nothing was cleared: $(cat -v "$screen")" || return
+  rest=${all##*"$clear"}
+  assert_equal "${rest//$'\r'/}" "$1"
+}
+
+line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
+
+@test "progress: a start that takes long has a line, which goes away" {
+  obey_and_mount "$moment" 'progress 420 indexing' 'sleep 0.2' 'progress 1000 writing'
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_mounted
+  assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear$(line 'writing 100%')$clear"
+  unmount
+}
+
+@test "progress: what is not known has no number" {
+  obey_and_mount "$moment" 'progress 0 starting' 'sleep 0.2' 'progress 9 starting'
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_equal "$(<"$screen")" "$clear$(line starting)$clear$(line 'starting 0%')$clear"
+  unmount
+}
+
+@test "progress: mount(8) shows it too" {
+  obey_and_mount "$moment" 'progress 420 indexing'
+  run_on_terminal mount -t fuse.svc.peer "$img" "$mnt"
+  assert_status 0
+  assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear"
+  unmount
+}
+
+# Of a mount that took longer, for whatever reason, nothing can be said.
+@test "progress: a quick mount prints no byte" {
+  local start
+  obey_and_mount 'repeat 50 progress 420 indexing'
+  for _ in {1..20}; do
+    start=${EPOCHREALTIME/./}
+    run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+    assert_status 0
+    unmount
+    ((${EPOCHREALTIME/./} - start >= 1000000)) || break
+  done
+  assert_equal "$(<"$screen")" ""
+}
+
+@test "progress: nothing in a pipe or file, whatever is asked for" {
+  local option
+  for option in -n -v; do
+    obey_and_mount "$moment" 'progress 420 indexing' 'sleep 0.2' 'progress 500 indexing'
+    run_mount "$img" "$mnt" -t fuse.svc.peer "$option"
+    assert_status 0
+    [[ -z $stderr && $stdout != *indexing* ]]
+    unmount
+  done
+}
+
+@test "progress: cleared before an error" {
+  obey hello args "$moment" 'progress 420 indexing' 'msg 3 no good' 'bye 1'
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 32
+  assert_shown 'indexing 42%'
+  assert_rest "$(line 'no good')"
+}
+
+@test "progress: cleared before a warning, and back after it" {
+  obey_and_mount "$moment" 'progress 420 indexing' 'msg 4 a bit odd' 'sleep 0.2' 'progress 430 indexing'
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear$(line 'warning: a bit odd')"$'\r\n'"$clear$(
+    line 'indexing 43%'
+  )$clear"
+  unmount
+}
+
+@test "progress: cleared when the server dies, says nothing, or talks nonsense" {
+  local end words
+  while IFS='|' read -r end words; do
+    obey hello args "$moment" 'progress 420 indexing' "$end" wait-eof
+    run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer -o svc-timeout=2
+    assert_status 32
+    assert_shown 'indexing 42%'
+    [[ $(tail -n 1 "$screen") == *"$clear""mount.fuse.svc: $mnt: "*"$words"* ]]
+  done <<<'kill|
+sleep 5|said nothing for 2 seconds
+raw 00|malformed packet'
+}
+
+@test "progress: cleared after Ctrl-C" {
+  obey hello args "$moment" 'progress 420 indexing' wait-eof
+  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_shown 'indexing 42%'
+  press '\003'
+  end_on_terminal
+  assert_status 8
+  assert_rest "mount.fuse.svc: $mnt: interrupted"
+  refute_mounted
+}
+
+@test "progress: cleared when the process that has drawn it is killed" {
+  obey hello args "$moment" 'progress 420 indexing' wait-eof
+  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_shown 'indexing 42%'
+  helper=$pid
+  helper=$(talker) # the one child of the terminal is the mount
+  kill -KILL "$(talker)"
+  end_on_terminal
+  assert_status 4
+  assert_rest "mount.fuse.svc: $mnt: the process that talks to the service crashed (signal 9)"
+}
+
+@test "progress: one line, whatever its width" {
+  local columns wide
+  printf -v wide '\\xe6\\x97\\xa5%.0s' {1..40} # a character of two columns and three bytes
+  for columns in 1 2 10 60 79 80 81 200 1000 65535; do
+    obey_and_mount "$moment" "progress 420 $wide$wide" 'sleep 0.2' 'progress 420 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
+    run_on_terminal "-c$columns" /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+    assert_status 0
+    perl -CS -e '
+      my ($columns, $wide) = (shift, 0);
+      $_ = do { local $/; <STDIN> };
+      for (split /\r\e\[K/) {
+        /\n/ and die "more than one line";
+        my $width = length() + (() = /\x{65e5}/g);
+        $width < $columns or die "$width columns in $columns";
+        /\x{fffd}/ and die "half a character";
+        $columns >= 10 && length() && !/ 42%$/ and die "no number: $_";
+      }' "$columns" <"$screen"
+    unmount
+  done
+}
+
+@test "progress: hostile words" {
+  obey_and_mount "$moment" 'progress 420 \x1b]0;title\x07\x1b[2J\x0amount.fuse.svc: /: all is well\x0d\xff\xc2\x9b'
+  run_on_terminal -c300 /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_equal "$(<"$screen")" \
+    "$clear$(line '\x1b]0;title\x07\x1b[2J\x0amount.fuse.svc: /: all is well\x0d\xff\xc2\x9b 42%')$clear"
+  unmount
+}
+
+@test "progress: a server that tells it without end" {
+  obey_and_mount "$moment" 'repeat 900 progress 420 indexing' 'msg 4 still heard'
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_shown 'warning: still heard'
+  (($(grep -oaF "42%" "$screen" | wc -l) < 50))
+  unmount
+  obey hello args "$moment" 'repeat 1100 progress 420 indexing' wait-eof
+  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 32
+  [[ $(tail -n 1 "$screen") == *"$clear""mount.fuse.svc: $mnt: "*'sent too many requests'* ]]
+}
+
+@test "progress: a terminal that is stopped" {
+  obey_and_mount "$moment" 'progress 420 indexing' "wait-file $go" 'repeat 300 progress 430 indexing' \
+    'msg 4 a bit odd'
+  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_shown 'indexing 42%'
+  press '\023'
+  sleep 0.2 # until the terminal has heard it, which nothing tells
+  touch "$go"
+  end_on_terminal
+  assert_status 0
+  assert_mounted
+  unmount
+}
+
+# is_stuck PID: it has not written anything for a while
+is_stuck() {
+  local before
+  before=$(grep wchar "/proc/$1/io")
+  sleep 0.3
+  [[ $(grep wchar "/proc/$1/io") == "$before" ]]
+}
+
+@test "progress: a terminal that nobody reads, until it is full" {
+  local flood=$BATS_TEST_TMPDIR/flood writer
+  mkfifo "$flood"
+  obey_and_mount "$moment" 'progress 420 indexing' "wait-file $go" 'repeat 300 progress 430 indexing' \
+    'sleep 0.2' 'progress 440 indexing' 'msg 4 a bit odd'
+  start_on_terminal bash -c 'cat "$1" & echo "pid $!"; exec "${@:2}"' - "$flood" \
+    /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_shown 'indexing 42%'
+  writer=$(tr -d '\r' <"$screen" | sed -n 's/^pid //p')
+  kill -STOP "$pid"
+  head -c 1M /dev/zero >"$flood" 3>&- 4>&- &
+  wait_for "$deadline" is_stuck "$writer"
+  touch "$go"
+  wait_for "$deadline" is_mounted
+  kill -CONT "$pid"
+  end_on_terminal
+  assert_status 0
+  unmount
+}
+
+@test "progress: nothing from the background, where it would stop us" {
+  obey_and_mount "$moment" 'progress 420 indexing' 'sleep 0.2' 'progress 430 indexing'
+  run_on_terminal -b /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_mounted
+  assert_equal "$(<"$screen")" ""
+  unmount
+}
+
+@test "progress: a user's mount, on his terminal and on another's" {
+  prepare_users
+  share_services
+  install -m 755 "$terminal" "$home/terminal"
+  obey_and_mount "$moment" 'progress 420 indexing'
+  screen=$home/alice/screen
+  run_as alice "$home/terminal" "$screen" /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear"
+  unmount
+  run_on_terminal setpriv --reuid=alice --regid=alice --init-groups --reset-env -- \
+    /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  assert_status 0
+  assert_equal "$(<"$screen")" ""
+  unmount
+}
