@@ -28,9 +28,6 @@
 
 #define PROGRAM "archive"
 
-#define PROGRESS_EVERY 2  /* seconds */
-#define PROGRESS_MAX   40 /* messages */
-
 /** struct options - what the arguments say; @bad is the first that is not known */
 struct options {
 	bool is_service;
@@ -50,8 +47,7 @@ struct archive_program {
 	struct index index;
 	struct reader reader;
 	struct archive_fs fs;
-	struct timespec last_progress;
-	unsigned int progress_sent;
+	const char *doing; /* what takes its time, in a word */
 };
 
 enum { KEY_IGNORE };
@@ -137,19 +133,13 @@ static void log_trouble(const char *path, const char *words)
 		 words);
 }
 
+/* Often; what the helper need not hear libfusesvc drops. */
 static void on_progress(void *data, unsigned int per_mille)
 {
 	struct archive_program *p = data;
-	struct timespec now;
 
-	if (p->progress_sent >= PROGRESS_MAX || clock_gettime(CLOCK_MONOTONIC, &now) < 0)
-		return;
-	if (now.tv_sec - p->last_progress.tv_sec < PROGRESS_EVERY)
-		return;
-	p->last_progress = now;
-	p->progress_sent++;
 	(void)fusesvc_server_message(fusesvc_fuse3_server(p->service), FUSESVC_MSG_INFO, per_mille,
-				     "reading the archive's list of files");
+				     p->doing);
 }
 
 static void tell_skipped(struct archive_program *p)
@@ -193,12 +183,13 @@ static int load(struct archive_program *p, int fd, char *text, size_t size)
 		fusesvc_server_peer(fusesvc_fuse3_server(p->service), &params.uid, &params.gid);
 	rc = image_init(&p->image, fd, &f);
 	if (!rc && p->service) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &p->last_progress);
+		p->doing = "indexing";
 		p->image.progress = on_progress;
 		p->image.progress_data = p;
 	}
 	if (!rc)
 		rc = index_build(&p->index, &p->image, &params, &f);
+	p->doing = "verifying checksums";
 	if (!rc)
 		rc = gzip_verify(&p->image, &f);
 	p->image.progress = NULL;

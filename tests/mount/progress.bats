@@ -276,3 +276,30 @@ is_stuck() {
   assert_equal "$(<"$screen")" ""
   unmount
 }
+
+# make_slow_archive FILE: of one file, in gzip's members of 64 MiB, that takes seconds to unpack
+make_slow_archive() {
+  local tree=$BATS_TEST_TMPDIR/tree member=$BATS_TEST_TMPDIR/member i
+  mkdir "$tree"
+  truncate -s 3G "$tree/zeros"
+  head -c 64M /dev/zero | gzip -1 >"$member"
+  {
+    tar -cf - -C "$tree" zeros 2>/dev/null | head -c 512 | gzip -1
+    for ((i = 0; i < 48; i++)); do cat "$member"; done
+    head -c 1024 /dev/zero | gzip -1
+  } >"$1"
+}
+
+@test "progress: an archive that takes long" {
+  require server archive tool gzip
+  make_slow_archive "$img.tar.gz"
+  start_service archive -- "$FSVC_LIBEXECDIR/archive"
+  run_on_terminal /sbin/mount.fuse.svc "$img.tar.gz" "$mnt" -t fuse.svc.archive
+  assert_status 0
+  assert_mounted
+  [[ $(tr -d '\033' <"$screen") =~ "archive: indexing "[0-9]+% ]]
+  [[ $(tr -d '\033' <"$screen") =~ "archive: verifying checksums "[0-9]+% ]]
+  assert_rest ''
+  assert_equal "$(stat -c %s "$mnt/zeros")" 3221225472
+  unmount
+}
