@@ -81,7 +81,8 @@ static void become_default(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static _Noreturn void be_child(char *const argv[], const int output[2], int sock, pid_t parent)
+static _Noreturn void be_child(char *const argv[], const int output[2], int extra, int sock,
+			       pid_t parent)
 {
 	char path[] = "PATH=" SERVER_PATH, lang[] = "LANG=C.UTF-8", home[] = "HOME=/";
 	char *const environment[] = { path, lang, home, NULL };
@@ -100,6 +101,8 @@ static _Noreturn void be_child(char *const argv[], const int output[2], int sock
 	tell(sock, 0, listener);
 	/* Whatever whoever started us had open. */
 	(void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	if (extra >= 0)
+		(void)fcntl(extra, F_SETFD, 0);
 	(void)dup2(output[0], STDOUT_FILENO);
 	(void)dup2(output[1], STDERR_FILENO);
 	(void)execve(argv[0], argv, environment);
@@ -107,7 +110,7 @@ static _Noreturn void be_child(char *const argv[], const int output[2], int sock
 	_exit(127);
 }
 
-int children_start(struct children *c, char *const argv[], const int output[2])
+int children_start(struct children *c, char *const argv[], const int output[2], int extra)
 {
 	_cleanup_fd_ int sock = -1, other = -1, listener = -1;
 	const pid_t parent = getpid();
@@ -121,7 +124,7 @@ int children_start(struct children *c, char *const argv[], const int output[2])
 	if (c->pid < 0)
 		return -errno;
 	if (c->pid == 0)
-		be_child(argv, output, other, parent);
+		be_child(argv, output, extra, other, parent);
 	close_fd_keep_errno(steal_fd(&other));
 	listener = listen_to(sock);
 	if (listener < 0)

@@ -22,11 +22,12 @@ struct children {
 int children_prepare(void) _must_check_;
 
 /*
- * Starts a program with trapped system calls; standard output and error go to @output.
+ * Starts a program with trapped system calls; standard output and error go to @output. One more
+ * descriptor, @extra, stays open for it, unless that is -1.
  * Returns the listener for them or -errno, also if the program cannot be executed.
  */
-int children_start(struct children *c, char *const argv[],
-		   const int output[2]) _must_check_ _nonnull_all_;
+int children_start(struct children *c, char *const argv[], const int output[2],
+		   int extra) _must_check_ _nonnull_all_;
 
 /* Notes who has ended; never waits. Is it anybody? */
 bool children_reap(struct children *c) _nonnull_all_;

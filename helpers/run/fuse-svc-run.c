@@ -192,8 +192,11 @@ static int run_step(struct program *p, char *const argv[])
 {
 	struct run *r = &p->run;
 	char text[PRESET_MAX_LINE + 128], how[96];
-	int rc = run_child(r, argv), status = r->children.status;
+	int rc, status;
 
+	step_begin(&r->step, argv[0]);
+	rc = run_child(r, argv);
+	status = r->children.status;
 	if (rc)
 		return fail_by_errno(r, argv[0], rc);
 	if (r->state == RUN_FAILED)
@@ -206,24 +209,31 @@ static int run_step(struct program *p, char *const argv[])
 	return -EIO;
 }
 
-static int prepare(struct program *p, const struct server_values *v)
+static int prepare(struct program *p, struct server_values *v)
 {
 	int rc = 0;
 
-	for (size_t i = 0; i < p->preset.n_prepare && !p->run.read_only && !rc; i++) {
+	if (p->preset.n_prepare == 0 || p->run.read_only)
+		return 0;
+	rc = step_open(&p->run.step);
+	if (rc)
+		return fail_by_errno(&p->run, "cannot make a pipe", rc);
+	v->progress_fd = p->run.step.write_fd;
+	for (size_t i = 0; i < p->preset.n_prepare && !rc; i++) {
 		_cleanup_free_ char **argv = NULL;
 		struct preset_error e = { 0 };
 
 		rc = server_prepare_argv(&p->preset, i, v, &argv, &e);
 		rc = rc ? fail_by_error(&p->run, &e) : run_step(p, argv);
 	}
+	step_close(&p->run.step);
 	return rc;
 }
 
 static int serve(struct program *p)
 {
 	struct run *r = &p->run;
-	const struct server_values values = {
+	struct server_values values = {
 		.options = &p->options,
 		.source = r->source_is_file ? RUN_SOURCE : r->source,
 		.mountpoint = RUN_MOUNTPOINT,
@@ -244,6 +254,10 @@ static int serve(struct program *p)
 	if (rc)
 		return rc;
 	r->state = RUN_STARTING;
+	for (size_t i = 0; i < ARRAY_SIZE(r->output); i++) {
+		r->output[i].service = r->service;
+		r->output[i].program = program;
+	}
 	rc = run_child(r, argv);
 	return rc ? fail_by_errno(r, argv[0], rc) : 0;
 }
@@ -258,6 +272,7 @@ static int run(const char *name)
 	struct program p = {
 		.run = { .lock_fd = -1,
 			 .listener = -1,
+			 .step = { .fd = -1, .write_fd = -1 },
 			 .output = { { .alias = RUN_SOURCE, .fd = -1 },
 				     { .alias = RUN_SOURCE, .fd = -1 } } },
 	};

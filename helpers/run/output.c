@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fusesvc.h"
+#include "skip-name.h"
 
 int output_open(struct output *o, int *write_fd)
 {
@@ -64,14 +65,27 @@ static void translate(const struct output *o, char *buf, size_t size)
 	buf[len] = '\0';
 }
 
+/* Whoever shows the line names the service before it. */
+static const char *skip_names(const struct output *o, const char *line)
+{
+	const char *program = o->program ? o->program : "", *last = strrchr(program, '/');
+
+	line = skip_name(line, o->service ? o->service : "");
+	line = skip_name(line, program);
+	return last ? skip_name(line, last + 1) : line;
+}
+
 static void end_line(struct output *o)
 {
 	char *line = o->last[o->n % OUTPUT_LINES], clean[2 * OUTPUT_LINE_SIZE];
+	const char *kept;
 
 	o->line[o->len] = '\0';
 	if (o->len) {
 		translate(o, line, OUTPUT_LINE_SIZE);
 		(void)fprintf(stderr, "%s\n", fusesvc_escape(line, clean, sizeof(clean)));
+		kept = skip_names(o, line);
+		memmove(line, kept, strlen(kept) + 1);
 		o->n++;
 	}
 	o->len = 0;

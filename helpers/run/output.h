@@ -15,8 +15,9 @@
 #define OUTPUT_LAST_READS 16  /* once nothing more is wanted, this much is read: 64 KiB */
 
 struct output {
-	const char *alias; /* where the server says this, it means ... */
-	const char *name;  /* ... this; NULL as long as that is not known */
+	const char *alias;	       /* where the server says this, it means ... */
+	const char *name;	       /* ... this; NULL as long as that is not known */
+	const char *service, *program; /* who says it, which is not kept; or NULL */
 	int fd; /* the reading end of a pipe, not blocking; -1 once all its writers are gone */
 	char line[OUTPUT_LINE_SIZE];
 	size_t len;

@@ -89,7 +89,9 @@ static int parse_program(struct parser *ps, const char *key, char *value)
 static int parse_command(struct parser *ps, const char *key, char *value,
 			 struct preset_words *words)
 {
-	static const char *const placeholders[] = { WORD_SOURCE, WORD_MOUNTPOINT, NULL };
+	const char *const placeholders[] = { WORD_SOURCE, WORD_MOUNTPOINT,
+					     words == &ps->p->arguments ? NULL : WORD_PROGRESS,
+					     NULL };
 	const char *word;
 	int rc = 0;
 

@@ -13,6 +13,7 @@
 #include "cleanup.h"
 #include "fusesvc.h"
 #include "output.h"
+#include "step.h"
 #include "trap.h"
 
 /*
@@ -68,6 +69,7 @@ struct run {
 	struct children children;
 	struct output output[2]; /* the server's standard output, and its standard error */
 	int output_fds[2];	 /* where they go in */
+	struct step step;	 /* what is run before the server */
 	int signal_fd;
 	int64_t kill_time;  /* when what is left is killed, once no mount is left */
 	bool is_killing;    /* that time has come */

@@ -342,9 +342,12 @@ static void put_options(struct command *c, const struct preset *p, const struct 
 static void put_command(struct command *c, const struct preset *p, const char *program,
 			const struct preset_words *words, const struct server_values *v)
 {
+	char progress[16];
 	const struct placeholder known[] = { { WORD_SOURCE, v->source },
-					     { WORD_MOUNTPOINT, v->mountpoint } };
+					     { WORD_MOUNTPOINT, v->mountpoint },
+					     { WORD_PROGRESS, progress } };
 
+	(void)snprintf(progress, sizeof(progress), "%d", v->progress_fd);
 	if (program)
 		put_argument(c, program);
 	for (size_t i = 0; i < words->n; i++) {

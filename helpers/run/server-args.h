@@ -52,6 +52,7 @@ struct server_values {
 	const char *mountpoint; /* for {mountpoint} */
 	uid_t uid;		/* for {uid}: the caller's */
 	gid_t gid;		/* for {gid} */
+	int progress_fd;	/* for {progress} */
 	bool is_read_only;	/* which options of the preset are added */
 };
 

@@ -18,9 +18,9 @@
 #include "holders.h"
 #include "run.h"
 
-#define ALIVE_MS      10000 /* how often the helper is told that there is something to wait for */
-#define INIT_CHECK_MS 2	    /* how often to look whether FUSE_INIT was read */
-#define KILL_AFTER_MS 5000  /* that a server whose mount failed has to end */
+#define ALIVE_MS      1000 /* how often a step's progress is told, at most */
+#define INIT_CHECK_MS 2	   /* how often to look whether FUSE_INIT was read */
+#define KILL_AFTER_MS 5000 /* that a server whose mount failed has to end */
 #define KILL_AGAIN_MS 500
 
 /* Everything that is wanted of the system, before anything is started. */
@@ -159,6 +159,22 @@ static int next_timeout(const struct run *r)
 	return left > 0 ? (int)left : 0;
 }
 
+/*
+ * Signs of life, as often as libfusesvc lets them through. A step may take its time, as it ends by
+ * itself. A server that hangs must not be waited for, and only what it says tells that it does not.
+ */
+static void tell_progress(struct run *r, bool has_said_something)
+{
+	char text[128] = "starting";
+
+	if (r->state == RUN_PREPARING && r->step.program)
+		step_text(&r->step, text, sizeof(text));
+	else if (!has_said_something || r->state >= RUN_UP)
+		return;
+	(void)fusesvc_server_message(r->server, FUSESVC_MSG_INFO,
+				     r->state == RUN_PREPARING ? r->step.per_mille : 0, text);
+}
+
 static void on_helper(struct run *r)
 {
 	if (r->state == RUN_MOUNTING)
@@ -170,7 +186,7 @@ static void on_helper(struct run *r)
 /* Looks after what was started last, until it and all that it left behind have ended. */
 static void supervise(struct run *r)
 {
-	enum { LISTENER, SIGNALS, HELPER, OUTPUT, ERRORS };
+	enum { LISTENER, SIGNALS, HELPER, OUTPUT, ERRORS, STEP };
 
 	while (!r->children.is_alone) {
 		struct pollfd fds[] = {
@@ -179,20 +195,21 @@ static void supervise(struct run *r)
 			[HELPER] = { fusesvc_server_fd(r->server), POLLIN, 0 },
 			[OUTPUT] = { r->output[0].fd, POLLIN, 0 },
 			[ERRORS] = { r->output[1].fd, POLLIN, 0 },
+			[STEP] = { r->step.fd, POLLIN, 0 },
 		};
-		int n;
+		bool has_said = false;
 
 		if (r->state >= RUN_OVER)
 			end_rest(r);
-		n = poll(fds, ARRAY_SIZE(fds), next_timeout(r));
-		if (n < 0)
+		if (poll(fds, ARRAY_SIZE(fds), next_timeout(r)) < 0)
 			continue;
-		if (n == 0 && r->state == RUN_PREPARING) /* a check may take its time */
-			(void)fusesvc_server_message(r->server, FUSESVC_MSG_INFO, 0, "preparing");
 		if (fds[OUTPUT].revents)
-			(void)output_read(&r->output[0]);
+			has_said = output_read(&r->output[0]);
 		if (fds[ERRORS].revents)
-			(void)output_read(&r->output[1]);
+			has_said |= output_read(&r->output[1]);
+		if (fds[STEP].revents)
+			step_read(&r->step);
+		tell_progress(r, has_said);
 		if (fds[LISTENER].revents & POLLIN)
 			run_answer_call(r);
 		else if (fds[LISTENER].revents) /* nobody is left who could call */
@@ -211,7 +228,7 @@ static void supervise(struct run *r)
 
 int run_child(struct run *r, char *const argv[])
 {
-	int fd = children_start(&r->children, argv, r->output_fds);
+	int fd = children_start(&r->children, argv, r->output_fds, r->step.write_fd);
 
 	if (fd < 0)
 		return fd;

@@ -15,7 +15,8 @@
 /* What stands for something else in a command. */
 #define WORD_SOURCE	"{source}"
 #define WORD_MOUNTPOINT "{mountpoint}"
-#define WORD_OPTIONS	"{options}" /* a word of its own */
+#define WORD_OPTIONS	"{options}"  /* a word of its own */
+#define WORD_PROGRESS	"{progress}" /* in a prepare step */
 
 /* What stands for the caller in an option. */
 #define WORD_UID "{uid}"

@@ -88,6 +88,27 @@ static void names(void **state)
 	expect_line("/source: bad", NULL, "/source: bad");
 }
 
+/* Its own names are in the log, and not in what is kept. */
+static void who_says_it(void **state)
+{
+	static const struct {
+		const char *said, *kept;
+	} lines[] = { { "zip: no good", "no good" },
+		      { "zipfs: no good\n/bin/zipfs: really", "no good; really" },
+		      { "zip: zipfs: no good", "no good" },
+		      { "zipfs: /source: bad", NAME ": bad" },
+		      { "fuse: no good", "fuse: no good" },
+		      { "zip; zipfs", "zip; zipfs" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		begin(NAME);
+		out.service = "zip";
+		out.program = "/bin/zipfs";
+		say(lines[i].said, strlen(lines[i].said));
+		expect(lines[i].kept);
+	}
+}
+
 static void long_names(void **state)
 {
 	char path[OUTPUT_LINE_SIZE + 100], name[OUTPUT_LINE_SIZE + 100];
@@ -136,7 +157,7 @@ int main(void)
 		cmocka_unit_test(lines),      cmocka_unit_test(pieces),
 		cmocka_unit_test(long_lines), cmocka_unit_test(names),
 		cmocka_unit_test(long_names), cmocka_unit_test(small_buffers),
-		cmocka_unit_test(flood),
+		cmocka_unit_test(flood),      cmocka_unit_test(who_says_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -97,7 +97,7 @@ static const char all_keys[] =
 	"arguments = -f --dev={source}:{source} {mountpoint} {options} #{x}\n"
 	"access = read-write\n"
 	"source = file\n"
-	"prepare = /sbin/e2fsck -p {source}\n"
+	"prepare = /sbin/e2fsck -p -C {progress} {source}\n"
 	"prepare = /bin/true {options} {mountpoint}\n"
 	"prepare-status = 1 0 255 000\n"
 	"options = a b={uid}:{gid} b=c\n"
@@ -125,7 +125,7 @@ static void every_key(void **state)
 	assert_false(p.has_text_source);
 	assert_true(p.has_own_permissions);
 	assert_int_equal(p.n_prepare, 2);
-	expect_words(&p.prepare[0], "/sbin/e2fsck -p {source}");
+	expect_words(&p.prepare[0], "/sbin/e2fsck -p -C {progress} {source}");
 	expect_words(&p.prepare[1], "/bin/true {options} {mountpoint}");
 	for (size_t i = 0; i < ARRAY_SIZE(p.prepare_ok); i++)
 		assert_int_equal(p.prepare_ok[i], i < 2 || i == 255);
@@ -298,6 +298,8 @@ static void bad_as_a_whole(void **state)
 		{ "# description = x\n", 0, "description is missing" },
 		{ "description = x\narguments = x\n", 0, "program is missing" },
 		{ "description = x\nprogram = /x\n", 0, "arguments is missing" },
+		{ "description = x\nprogram = /x\narguments = {progress}\n", 3,
+		  "arguments: \"{progress}\": unknown placeholder" },
 		{ "description = x\nprogram = /x\n\narguments = x\noptions = a\n", 4,
 		  "arguments: {options} is missing" },
 		{ "description = x\nprogram = /x\narguments = x\noptions-ro = a\n", 3,

@@ -318,6 +318,7 @@ static int make(size_t step, const char *options, bool is_read_only, const char 
 		.mountpoint = "/mnt",
 		.uid = UINT32_MAX,
 		.gid = 100,
+		.progress_fd = 12,
 		.is_read_only = is_read_only,
 	};
 
@@ -345,7 +346,7 @@ static void commands(void **state)
 {
 	use_preset("description = Text\nprogram = /bin/x\naccess = read-write\n"
 		   "arguments = -f --dev={source}:{mountpoint}{source} {options} {mountpoint} -\n"
-		   "prepare = /sbin/fsck -p {source}\n"
+		   "prepare = /sbin/fsck -p -C {progress} {source}\n"
 		   "prepare = /bin/y {mountpoint} {options}\n"
 		   "options = a b=c\noptions-ro = ro\noptions-rw = rw big\n"
 		   "accept = d e=TEXT\n");
@@ -356,7 +357,7 @@ static void commands(void **state)
 	expect_command(SERVER, "d,e={source},d", false, "{mountpoint}",
 		       "/bin/x|-f|--dev={mountpoint}:/mnt{mountpoint}|-o|"
 		       "a,b=c,rw,big,d,e={source},d|/mnt|-");
-	expect_command(0, "d", false, "/source", "/sbin/fsck|-p|/source");
+	expect_command(0, "d", false, "/source", "/sbin/fsck|-p|-C|12|/source");
 	expect_command(1, "d", false, "/source", "/bin/y|/mnt|-o|a,b=c,rw,big,d");
 }
 
