@@ -54,6 +54,12 @@ struct svc_module {
 extern const struct svc_module fuse_svc_module;
 
 /*
+ * The service that a mount type names: "" if it names none, as fuse.svc; NULL if the type is not
+ * ours.
+ */
+const char *svc_service_of_type(const char *fstype);
+
+/*
  * Unmounting: a host finds the server before it unmounts, and waits for its end after that.
  */
 struct svc_server;

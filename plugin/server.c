@@ -95,21 +95,20 @@ static void find_process(struct libmnt_fs *fs, struct svc_server *s)
 int svc_server_find(struct libmnt_context *cxt, const char *target, struct svc_server **out)
 {
 	struct libmnt_fs *fs = NULL;
-	const char *fstype, *name;
+	const char *name;
 	struct svc_server *s;
 	int rc = mnt_context_find_umount_fs(cxt, target, &fs);
 
 	*out = NULL;
 	if (rc)
 		return rc > 0 ? -ENOENT : -EIO;
-	fstype = mnt_fs_get_fstype(fs);
-	if (!svc_is_type(fstype))
+	name = svc_service_of_type(mnt_fs_get_fstype(fs));
+	if (!name)
 		return -EMEDIUMTYPE;
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return -ENOMEM;
-	name = strstr(fstype, ".svc.");
-	(void)snprintf(s->name, sizeof(s->name), "%s", name ? name + strlen(".svc.") : "");
+	(void)snprintf(s->name, sizeof(s->name), "%s", name);
 	s->timeout = FUSESVC_TIMEOUT;
 	s->pid_fd = -1;
 	s->connection = svc_connection_number(mnt_fs_get_devno(fs));

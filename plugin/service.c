@@ -34,6 +34,13 @@ bool svc_is_type(const char *fstype)
 	return fstype && type_suffix(fstype);
 }
 
+const char *svc_service_of_type(const char *fstype)
+{
+	const char *suffix = fstype ? type_suffix(fstype) : NULL;
+
+	return suffix && *suffix ? suffix + 1 : suffix;
+}
+
 int svc_service_from_type(struct svc_mount *m)
 {
 	const char *fstype = mnt_context_get_fstype(m->cxt);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The mounts of contained services, as the kernel and utab tell. No mount is touched: a server that
+ * hangs keeps nobody.
+ */
+#ifndef FUSE_SVC_MOUNTS_H
+#define FUSE_SVC_MOUNTS_H
+
+#include <libmount.h>
+#include <stddef.h>
+
+#include "cleanup.h"
+
+struct mounts {
+	struct libmnt_table *table;
+	struct libmnt_fs **fs; /* in the order in which they were mounted */
+	size_t n;
+};
+
+/* Returns 0 or -errno. */
+int mounts_load(struct mounts *m) _must_check_ _nonnull_all_;
+void mounts_free(struct mounts *m) _nonnull_all_;
+#define _cleanup_mounts_ _cleanup_(mounts_free)
+
+#endif /* FUSE_SVC_MOUNTS_H */
