@@ -60,26 +60,46 @@ extern const struct svc_module fuse_svc_module;
 const char *svc_service_of_type(const char *fstype);
 
 /*
+ * Opens a source to look into it, but nothing that an open alone could block on or change: -EISDIR,
+ * or -EINVAL, if it is neither a regular file nor a block device.
+ */
+int svc_source_open(const char *source, int *fd) _must_check_ _nonnull_all_;
+
+/*
+ * What a source is, as libblkid has it: the name of the service, if nobody names one. -ENODATA: it
+ * is not recognized; -ENOTUNIQ: it could be several things. The source may be a stranger's, so the
+ * process must have given up what power it has.
+ */
+int svc_source_type(int fd, char *name, size_t size) _must_check_ _nonnull_all_;
+
+/*
  * Unmounting: a host finds the server before it unmounts, and waits for its end after that.
  */
 struct svc_server;
 
 struct svc_server_info {
-	const char *name;	 /* of the service; lives as long as the server does */
-	pid_t pid;		 /* 0: not known, or gone */
-	unsigned int connection; /* its folder in fusectl */
-	unsigned int timeout;	 /* svc-timeout= of the mount: seconds, 0: for ever */
+	const char *name;	  /* of the service; lives as long as the server does */
+	pid_t pid;		  /* 0: not known, or gone */
+	bool is_dead;		  /* it has ended, and left its mount behind */
+	unsigned long long start; /* when @pid was started: clock ticks since boot */
+	unsigned int connection;  /* its folder in fusectl */
+	unsigned int timeout;	  /* svc-timeout= of the mount: seconds, 0: for ever */
 };
 
 /* -ENOENT: nothing is mounted there; -EMEDIUMTYPE: it is not ours; or -errno. */
 int svc_server_find(struct libmnt_context *cxt, const char *target,
 		    struct svc_server **s) _must_check_ _nonnull_all_;
+/* The same of a mount from a table that knows utab. Does not touch the mount. */
+int svc_server_of(struct libmnt_fs *fs, struct svc_server **s) _must_check_ _nonnull_all_;
 struct svc_server_info svc_server_info(const struct svc_server *s) _nonnull_all_;
 /*
  * 0: it has ended, so all is written; or nobody knows who it is. -EBUSY: the file system is still
  * in use elsewhere. -ETIMEDOUT: it has not ended in time.
  */
 int svc_server_wait(const struct svc_server *s) _must_check_ _nonnull_all_;
+/* How many requests have no answer yet: only root and who mounted may know. Or -errno. */
+int svc_server_waiting(const struct svc_server *s,
+		       unsigned long *requests) _must_check_ _nonnull_all_;
 void svc_server_free(struct svc_server *s);
 
 /*
@@ -87,6 +107,9 @@ void svc_server_free(struct svc_server *s);
  * host's first statements.
  */
 int svc_limit_capabilities(bool for_root) _must_check_;
+
+/* Gives all power up for good: root becomes nobody, and nothing that is executed brings it back. */
+int svc_drop_privileges(void) _must_check_;
 
 #define SVC_OPTIONS_MAX (64 * 1024) /* bytes of all option lists; a host refuses more */
 

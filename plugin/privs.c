@@ -10,6 +10,8 @@
 
 #include "svc.h"
 
+#define NOBODY 65534
+
 /*
  * The parent's: mounting, making the child, hanging up on it, and reaching a mount point where
  * nobody else may go.
@@ -127,6 +129,17 @@ int svc_become_caller(const struct svc_mount *m)
 		rc = -errno;
 	/* A change of ids may have made us one that can be traced. */
 	if (!rc && prctl(PR_SET_DUMPABLE, 0) < 0)
+		rc = -errno;
+	return rc;
+}
+
+int svc_drop_privileges(void)
+{
+	int rc = 0;
+
+	if (geteuid() == 0)
+		rc = setgroups(0, NULL) < 0 ? -errno : become_user(NOBODY, NOBODY);
+	if (!rc && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		rc = -errno;
 	return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The server of a mount, for whoever unmounts: which process it is, as utab tells, and whether it
- * has ended, which is when all is written.
+ * The server of a mount, for whoever unmounts or looks: which process it is, as utab tells, and
+ * whether it has ended, which is when all is written.
  *
  * A pid is believed only together with the time at which the process was started, and the number of
  * the connection that it serves. The connection is known by its open folder in fusectl, as its
@@ -24,7 +24,9 @@
 
 struct svc_server {
 	char name[FUSESVC_NAME_SIZE];
-	pid_t pid;		 /* 0: utab does not tell, or it is gone */
+	pid_t pid;    /* 0: utab does not tell, or it is gone */
+	bool is_dead; /* utab tells of one that has ended */
+	unsigned long long start;
 	int pid_fd;		 /* readable when it has ended */
 	int connection_fd;	 /* its folder in fusectl: empty when it has ended */
 	unsigned int connection; /* its number there */
@@ -69,6 +71,13 @@ static bool get_number(struct libmnt_fs *fs, const char *name, unsigned long lon
 	return strspn(digits, "0123456789") == len && sscanf(digits, "%llu", number) == 1;
 }
 
+static bool has_ended(const struct svc_server *s, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = s->pid_fd, .events = POLLIN };
+
+	return s->pid == 0 || poll(&pfd, 1, timeout_ms) > 0;
+}
+
 /* The process that utab names, if it is still the same. */
 static void find_process(struct libmnt_fs *fs, struct svc_server *s)
 {
@@ -83,26 +92,27 @@ static void find_process(struct libmnt_fs *fs, struct svc_server *s)
 	if (get_number(fs, SVC_ATTR_CONNECTION, &connection) && connection != s->connection)
 		return;
 	s->pid_fd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-	if (s->pid_fd < 0)
+	if (s->pid_fd < 0) {
+		s->is_dead = errno == ESRCH;
 		return;
+	}
 	/* Looked at after it is pinned: a later one of that number was started later. */
-	if (svc_process_start((pid_t)pid, &now) == 0 && now == start)
+	if (svc_process_start((pid_t)pid, &now) == 0 && now == start) {
 		s->pid = (pid_t)pid;
-	else
+		s->start = start;
+		s->is_dead = has_ended(s, 0);
+	} else {
+		s->is_dead = now != 0; /* where /proc is hidden, nobody knows */
 		close_fd_keep_errno(steal_fd(&s->pid_fd));
+	}
 }
 
-int svc_server_find(struct libmnt_context *cxt, const char *target, struct svc_server **out)
+int svc_server_of(struct libmnt_fs *fs, struct svc_server **out)
 {
-	struct libmnt_fs *fs = NULL;
-	const char *name;
+	const char *name = svc_service_of_type(mnt_fs_get_fstype(fs));
 	struct svc_server *s;
-	int rc = mnt_context_find_umount_fs(cxt, target, &fs);
 
 	*out = NULL;
-	if (rc)
-		return rc > 0 ? -ENOENT : -EIO;
-	name = svc_service_of_type(mnt_fs_get_fstype(fs));
 	if (!name)
 		return -EMEDIUMTYPE;
 	s = calloc(1, sizeof(*s));
@@ -116,6 +126,17 @@ int svc_server_find(struct libmnt_context *cxt, const char *target, struct svc_s
 	find_process(fs, s);
 	*out = s;
 	return 0;
+}
+
+int svc_server_find(struct libmnt_context *cxt, const char *target, struct svc_server **out)
+{
+	struct libmnt_fs *fs = NULL;
+	int rc = mnt_context_find_umount_fs(cxt, target, &fs);
+
+	*out = NULL;
+	if (rc)
+		return rc > 0 ? -ENOENT : -EIO;
+	return svc_server_of(fs, out);
 }
 
 void svc_server_free(struct svc_server *s)
@@ -132,6 +153,8 @@ struct svc_server_info svc_server_info(const struct svc_server *s)
 	return (struct svc_server_info){
 		.name = s->name,
 		.pid = s->pid,
+		.is_dead = s->is_dead,
+		.start = s->start,
 		.connection = s->connection,
 		.timeout = s->timeout,
 	};
@@ -143,11 +166,16 @@ static bool is_in_use(const struct svc_server *s)
 	return s->connection_fd >= 0 && faccessat(s->connection_fd, "waiting", F_OK, 0) == 0;
 }
 
-static bool has_ended(const struct svc_server *s, int timeout_ms)
+int svc_server_waiting(const struct svc_server *s, unsigned long *requests)
 {
-	struct pollfd pfd = { .fd = s->pid_fd, .events = POLLIN };
+	_cleanup_fd_ int fd = openat(s->connection_fd, "waiting", O_RDONLY | O_CLOEXEC);
+	char text[24];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
-	return s->pid == 0 || poll(&pfd, 1, timeout_ms) > 0;
+	if (n < 0)
+		return -errno;
+	text[n] = '\0';
+	return sscanf(text, "%lu", requests) == 1 ? 0 : -EIO;
 }
 
 int svc_server_wait(const struct svc_server *s)

@@ -3,7 +3,8 @@
  * Which service mounts this: by the type's suffix, by svc=, or by what libblkid sees in the
  * source. And where its socket is.
  *
- * The guess reads an untrusted image: only the child, who has no power, may call it.
+ * The guess reads an untrusted image: only the child, who has no power, may call it, or whoever
+ * else has given all of it up.
  */
 #include <blkid.h>
 #include <fcntl.h>
@@ -63,8 +64,7 @@ int svc_service_from_type(struct svc_mount *m)
 	return 0;
 }
 
-/* Opens the source to look into it, but nothing that an open alone could block on or change. */
-static int open_source(const char *source, int *fd)
+int svc_source_open(const char *source, int *fd)
 {
 	_cleanup_fd_ int pin = -1;
 	char path[64];
@@ -97,8 +97,7 @@ static bool has_several_types(blkid_probe pr)
 	return n > 1;
 }
 
-/* Returns 0 with the type; 1 if there is none, -2 if there are several, -1 on an error. */
-static int probe_type(int fd, char *name, size_t size)
+int svc_source_type(int fd, char *name, size_t size)
 {
 	_cleanup_(free_probe) blkid_probe pr = blkid_new_probe();
 	const char *type = NULL;
@@ -107,14 +106,14 @@ static int probe_type(int fd, char *name, size_t size)
 	if (!pr || blkid_probe_set_device(pr, fd, 0, 0) != 0 ||
 	    blkid_probe_enable_superblocks(pr, 1) != 0 ||
 	    blkid_probe_set_superblocks_flags(pr, BLKID_SUBLKS_TYPE) != 0)
-		return -1;
+		return -ENODATA;
 	rc = blkid_do_safeprobe(pr);
-	if (rc == -1 && has_several_types(pr)) /* newer versions of libblkid make no difference */
-		return -2;
-	if (rc)
-		return rc;
-	if (blkid_probe_lookup_value(pr, "TYPE", &type, NULL) != 0 || !fusesvc_name_is_valid(type))
-		return 1;
+	/* Newer versions of libblkid say -1 of several, too. */
+	if (rc == -2 || (rc == -1 && has_several_types(pr)))
+		return -ENOTUNIQ;
+	if (rc || blkid_probe_lookup_value(pr, "TYPE", &type, NULL) != 0 ||
+	    !fusesvc_name_is_valid(type))
+		return -ENODATA;
 	(void)snprintf(name, size, "%s", type);
 	return 0;
 }
@@ -126,14 +125,14 @@ int svc_service_guess(struct svc_mount *m)
 
 	if (!m->source)
 		return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_NO_NAME, EINVAL, NULL);
-	rc = open_source(m->source, &fd);
+	rc = svc_source_open(m->source, &fd);
 	if (rc)
 		return fusesvc_error_set(&m->error, SVC_STEP_SERVICE, SVC_E_SOURCE, -rc, m->source);
-	rc = probe_type(fd, m->name, sizeof(m->name));
+	rc = svc_source_type(fd, m->name, sizeof(m->name));
 	if (rc == 0)
 		return 0;
 	return fusesvc_error_set(&m->error, SVC_STEP_SERVICE,
-				 rc == -2 ? SVC_E_AMBIVALENT : SVC_E_UNKNOWN_TYPE, EINVAL,
+				 rc == -ENOTUNIQ ? SVC_E_AMBIVALENT : SVC_E_UNKNOWN_TYPE, EINVAL,
 				 m->source);
 }
 

@@ -7,6 +7,7 @@
 #define FUSE_SVC_MOUNTS_H
 
 #include <libmount.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "cleanup.h"
@@ -15,10 +16,17 @@ struct mounts {
 	struct libmnt_table *table;
 	struct libmnt_fs **fs; /* in the order in which they were mounted */
 	size_t n;
+	bool *is_wanted; /* of each: see mounts_want() */
 };
 
 /* Returns 0 or -errno. */
 int mounts_load(struct mounts *m) _must_check_ _nonnull_all_;
+/*
+ * Marks the mounts that have that target or source: as it is written, or, if there is none, as the
+ * path (or LABEL=, UUID= ...) that it leads to; an image may be behind a loop device. Returns 0;
+ * -ENOENT; -ETIMEDOUT: something on the way there does not answer; or another -errno.
+ */
+int mounts_want(struct mounts *m, const char *what) _must_check_ _nonnull_all_;
 void mounts_free(struct mounts *m) _nonnull_all_;
 #define _cleanup_mounts_ _cleanup_(mounts_free)
 

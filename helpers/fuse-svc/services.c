@@ -206,7 +206,7 @@ static void find_problem(struct service *s)
 	size_t size = sizeof(s->problem);
 
 	if (!service_is_known(s))
-		(void)snprintf(buf, size, "no such service");
+		(void)snprintf(buf, size, "there is no such service");
 	else if (u && strcmp(u->load_state, "masked") == 0)
 		(void)snprintf(buf, size, "its unit is masked: systemctl unmask %s", u->name);
 	else if (u && strcmp(u->load_state, "loaded") != 0)

@@ -54,8 +54,3 @@ void unit_free(struct unit *unit)
 {
 	(void)unit;
 }
-
-void texts_free(char **texts)
-{
-	(void)texts;
-}

@@ -29,13 +29,6 @@ struct units {
 	bool is_silent; /* it has let us wait once */
 };
 
-void texts_free(char **texts)
-{
-	for (char **t = texts; t && *t; t++)
-		free(*t);
-	free(texts);
-}
-
 void unit_free(struct unit *unit)
 {
 	if (!unit)

@@ -67,7 +67,14 @@ int units_get_command(struct units *u, const char *name, char ***words) _must_ch
 int units_of_process(pid_t pid, char **name) _must_check_ _nonnull_all_;
 
 void unit_free(struct unit *unit);
-void texts_free(char **texts);
+
+/* A list of texts with a NULL at the end, or NULL. */
+static inline void texts_free(char **texts)
+{
+	for (char **t = texts; t && *t; t++)
+		free(*t);
+	free(texts);
+}
 
 static inline void cleanup_units(struct units **u)
 {
