@@ -108,7 +108,10 @@ static void look_at_sockets(struct services *s)
 	}
 }
 
-/* A socket that nobody listens on any more stays where it is: that alone says nothing. */
+/*
+ * A socket that nobody listens on any more stays where it is: that alone says nothing. (What listens
+ * by the same path in another mount namespace looks the same, if it has our network.)
+ */
 static int look_for_listeners(struct services *s)
 {
 	_cleanup_(close_file) FILE *f = fopen("/proc/net/unix", "re");

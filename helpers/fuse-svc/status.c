@@ -72,9 +72,9 @@ static void set_since(struct table *t, bool json, unsigned long long ticks)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)clock_gettime(CLOCK_BOOTTIME, &boot);
 	since = now.tv_sec - boot.tv_sec + (time_t)(ticks / (unsigned long)sysconf(_SC_CLK_TCK));
-	if (!localtime_r(&since, &tm))
+	if (!(json ? gmtime_r(&since, &tm) : localtime_r(&since, &tm)))
 		return;
-	if (strftime(text, sizeof(text), json ? "%FT%T%z" : "%F %T", &tm))
+	if (strftime(text, sizeof(text), json ? "%FT%TZ" : "%F %T", &tm))
 		table_set_text(t, COL_SINCE, text);
 }
 
