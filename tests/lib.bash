@@ -27,7 +27,7 @@ lack() {
   fi
 }
 
-# require root | namespace | fuse | loop | sync-init | peer | tool NAME | server NAME ...
+# require root | namespace | fuse | loop | sync-init | peer | fuse-svc | tool NAME | server NAME ...
 require() {
   while (($#)); do
     case $1 in
@@ -46,6 +46,7 @@ require() {
       command -v "$2" >/dev/null || lack "no $2" || return
       shift
       ;;
+    fuse-svc) [[ -x ${FSVC_FUSE_SVC:-} ]] || lack "no fuse-svc: FSVC_FUSE_SVC is not set" || return ;;
     server)
       [[ -x ${FSVC_LIBEXECDIR:-}/$2 ]] || lack "no server $2" || return
       shift
