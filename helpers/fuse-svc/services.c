@@ -109,8 +109,8 @@ static void look_at_sockets(struct services *s)
 }
 
 /*
- * A socket that nobody listens on any more stays where it is: that alone says nothing. (What listens
- * by the same path in another mount namespace looks the same, if it has our network.)
+ * A socket that nobody listens on any more stays where it is: that alone says nothing. (What
+ * listens by the same path in another mount namespace looks the same, if it has our network.)
  */
 static int look_for_listeners(struct services *s)
 {

@@ -93,7 +93,7 @@ static int add_column(struct table *t, const struct table_column *c)
 int table_new(const struct table_format *f, const struct table_options *o, struct table **out)
 {
 	_cleanup_table_ struct table *t = calloc(1, sizeof(*t));
-	int rc = 0;
+	int rc;
 
 	if (!t)
 		return -ENOMEM;
@@ -101,19 +101,18 @@ int table_new(const struct table_format *f, const struct table_options *o, struc
 	t->options = o;
 	(void)scols_init_debug(0);
 	t->scols = scols_new_table();
-	if (!t->scols)
-		return -ENOMEM;
+	rc = t->scols ? scols_table_set_name(t->scols, f->name) : -ENOMEM;
+	for (size_t i = 0; !rc && i < o->n_columns; i++)
+		rc = add_column(t, &f->columns[o->columns[i]]);
+	if (rc)
+		return rc;
 	(void)scols_table_enable_raw(t->scols, o->raw);
 	(void)scols_table_enable_json(t->scols, o->json);
 	(void)scols_table_enable_noheadings(t->scols, o->no_headings);
 	(void)scols_table_enable_noencoding(t->scols,
 					    1); /* it would encode what is clean already */
-	rc = scols_table_set_name(t->scols, f->name);
-	for (size_t i = 0; !rc && i < o->n_columns; i++)
-		rc = add_column(t, &f->columns[o->columns[i]]);
-	if (!rc)
-		*out = steal_pointer(&t);
-	return rc;
+	*out = steal_pointer(&t);
+	return 0;
 }
 
 void table_add_row(struct table *t)

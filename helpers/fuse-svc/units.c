@@ -139,27 +139,29 @@ static int add_text(char ***texts, size_t *n, const char *text)
  * Adds what a method with a pattern lists: an array of structures that begin with the name of a
  * unit, or with the path of its file.
  */
-static int add_listed(struct units *u, const char *method, const char *pattern, const char *type,
-		      char ***names, size_t *n)
+static int add_listed(struct units *u, const char *method, const char *pattern,
+		      const char *contents, char ***names, size_t *n)
 {
 	_cleanup_err_ sd_bus_error error = SD_BUS_ERROR_NULL;
 	_cleanup_msg_ sd_bus_message *reply = NULL;
 	const char *name;
+	char type[32];
 	int rc;
 
 	if (!can_ask(u))
 		return -ENOTCONN;
+	(void)snprintf(type, sizeof(type), "(%s)", contents);
 	rc = sd_bus_call_method(u->bus, MANAGER, MANAGER_PATH, MANAGER_IFACE, method, &error,
 				&reply, "asas", 0, 1, pattern);
 	if (rc < 0)
 		return understand(u, rc, &error);
 	rc = sd_bus_message_enter_container(reply, 'a', type);
-	while (rc >= 0 && (rc = sd_bus_message_enter_container(reply, 'r', type + 1)) > 0) {
+	while (rc >= 0 && (rc = sd_bus_message_enter_container(reply, 'r', contents)) > 0) {
 		rc = sd_bus_message_read(reply, "s", &name);
 		if (rc >= 0)
 			rc = add_text(names, n, strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
 		if (rc >= 0)
-			rc = sd_bus_message_skip(reply, NULL);
+			rc = sd_bus_message_skip(reply, contents + 1);
 		if (rc >= 0)
 			rc = sd_bus_message_exit_container(reply);
 	}
@@ -179,9 +181,9 @@ int units_list(struct units *u, const char *pattern, char ***names)
 
 	if (!found)
 		return -ENOMEM;
-	rc = add_listed(u, "ListUnitFilesByPatterns", pattern, "(ss)", &found, &n);
+	rc = add_listed(u, "ListUnitFilesByPatterns", pattern, "ss", &found, &n);
 	if (!rc)
-		rc = add_listed(u, "ListUnitsByPatterns", pattern, "(ssssssouso)", &found, &n);
+		rc = add_listed(u, "ListUnitsByPatterns", pattern, "ssssssouso", &found, &n);
 	if (rc)
 		return rc;
 	qsort(found, n, sizeof(*found), by_text);
