@@ -139,6 +139,20 @@ static int lock_source(struct run *r)
 		       : 0;
 }
 
+static void fail_as_locked(struct run *r)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-+,:@%=";
+	bool can_be_pasted = strspn(r->source, plain) == strlen(r->source);
+	char text[FUSESVC_MESSAGE_SIZE];
+
+	(void)snprintf(text, sizeof(text),
+		       "the source is mounted already, or locked by another program; %s%s",
+		       can_be_pasted ? "findmnt -S " : "see findmnt(8)",
+		       can_be_pasted ? r->source : "");
+	run_fail(r, text);
+}
+
 /* What can be written to is opened for that now, so that all that is started knows. */
 static int look_at_source(struct run *r)
 {
@@ -159,7 +173,7 @@ static int look_at_source(struct run *r)
 	r->files[0].read_only = r->read_only;
 	rc = lock_source(r);
 	if (rc == -EBUSY)
-		run_fail(r, "the source is mounted already, or locked by another program");
+		fail_as_locked(r);
 	else if (rc)
 		return fail_by_errno(r, r->source, rc);
 	return rc;

@@ -133,8 +133,10 @@ int preset_find_program(const struct preset *p, const char **program, struct pre
 			return 0;
 		(void)snprintf(all + used, sizeof(all) - used, "%s%s", i ? ", " : "", *program);
 	}
-	return p->package
-		       ? preset_error_set(e, ENOENT, "there is no %s: install the package \"%s\"",
-					  all, p->package)
-		       : preset_error_set(e, ENOENT, "there is no %s", all);
+	return p->package ? preset_error_set(
+				    e, ENOENT,
+				    "there is no %s: install the package \"%s\" (on Debian: apt "
+				    "install %s)",
+				    all, p->package, p->package)
+			  : preset_error_set(e, ENOENT, "there is no %s", all);
 }

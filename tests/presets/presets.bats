@@ -276,7 +276,7 @@ unclean_ext4() {
     assert_mount_works
     run_command mount -t "fuse.svc.$type" "$img" "$mnt-2"
     assert_status 32
-    [[ $stderr == *'mounted already, or locked by another program' ]] || fail "$stderr"
+    [[ $stderr == *'mounted already, or locked by another program; findmnt -S '"$img" ]] || fail "$stderr"
     run_command mount -t "fuse.svc.$type" -o ro "$img" "$mnt-2"
     assert_status 32
     unmount

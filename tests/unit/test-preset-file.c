@@ -273,7 +273,8 @@ static void programs(void **state)
 	p.programs.n = 1;
 	p.package = "x-utils";
 	assert_int_equal(preset_find_program(&p, &program, &e), -ENOENT);
-	assert_string_equal(e.text, "there is no /nonexistent/x: install the package \"x-utils\"");
+	assert_string_equal(e.text, "there is no /nonexistent/x: install the package \"x-utils\" "
+				    "(on Debian: apt install x-utils)");
 }
 
 #define with_directories(f) cmocka_unit_test_setup_teardown(f, make_directories, remove_directories)
