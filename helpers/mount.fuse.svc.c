@@ -81,10 +81,12 @@ static void print_message(const char *target, const char *service, int level, co
 
 static int malformed_options(const char *target, const char *list)
 {
-	char clean[FUSESVC_SUBJECT_SIZE], text[FUSESVC_SUBJECT_SIZE + 64];
+	char clean[FUSESVC_SUBJECT_SIZE], text[FUSESVC_SUBJECT_SIZE + 96];
 
-	(void)snprintf(text, sizeof(text), "malformed options \"%s\"",
-		       fusesvc_escape(list, clean, sizeof(clean)));
+	(void)snprintf(
+		text, sizeof(text),
+		"malformed options \"%s\": a quote is open, or a name is missing before \"=\"",
+		fusesvc_escape(list, clean, sizeof(clean)));
 	say_about(STDERR_FILENO, target, text);
 	return MNT_EX_USAGE;
 }

@@ -5,6 +5,8 @@
 #ifndef FUSE_SVC_ERRORS_H
 #define FUSE_SVC_ERRORS_H
 
+#include <stdint.h>
+
 #include "fusesvc.h"
 
 enum svc_step {
@@ -23,7 +25,9 @@ enum svc_code {
 	/* the caller's command line and rights */
 	SVC_E_OPTIONS = FUSESVC_E_USER, /* not a list of options */
 	SVC_E_OPTION_UNKNOWN,
-	SVC_E_OPTION_VALUE,
+	SVC_E_OPTION_FLAG,
+	SVC_E_OPTION_TIMEOUT,
+	SVC_E_OPTION_NAME,
 	SVC_E_OPERATION,
 	SVC_E_ROOT_ONLY,
 	SVC_E_NOT_ROOT,
@@ -43,7 +47,8 @@ enum svc_code {
 	SVC_E_UNKNOWN_TYPE,
 	SVC_E_AMBIVALENT,
 	SVC_E_TARGET,
-	SVC_E_TARGET_FORMAT,
+	SVC_E_TARGET_IS_FILE,
+	SVC_E_TARGET_IS_DIRECTORY,
 	SVC_E_BUSY,
 	SVC_E_TARGET_CHANGED,
 	SVC_E_TARGET_FILESYSTEM,
@@ -80,6 +85,37 @@ enum svc_code {
 	SVC_E_CHILD_STUCK,
 	SVC_E_INTERRUPTED,
 	SVC_E_REQUEST,
+};
+
+/* What may help, if the child found something: hints.c */
+enum svc_hint_code {
+	SVC_HINT_NONE,
+	SVC_HINT_NEAR, /* a service of nearly that name, which is there */
+	SVC_HINT_ENABLE,
+	SVC_HINT_NO_UNIT,
+	SVC_HINT_LISTEN, /* without systemd */
+	SVC_HINT_SOCKET_MODE,
+	SVC_HINT_ACTIVATE_MODE, /* without systemd */
+	SVC_HINT_JOURNAL,
+	SVC_HINT_LOG, /* without systemd */
+	SVC_HINT_NAME_IT,
+	SVC_HINT_TYPE, /* of the source */
+	SVC_HINT_NO_FILESYSTEM,
+	SVC_HINT_ENCRYPTED,
+	SVC_HINT_DISK, /* the type of its partition table */
+	SVC_HINT_DISK_IMAGE,
+	SVC_HINT_EMPTY,
+	SVC_HINT_READ_ONLY,
+	SVC_HINT_SOURCE_PATH,
+	SVC_HINT_TARGET_PATH,
+	SVC_HINT_MKDIR,
+	SVC_HINT_MODPROBE,
+	SVC_HINT_DEVICE,
+};
+
+struct svc_hint {
+	uint32_t code;
+	char name[FUSESVC_NAME_SIZE];
 };
 
 struct svc_mount;

@@ -112,5 +112,9 @@ int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req, int *f
 		flags &= ~(uint32_t)O_EXCL;
 	}
 	rc = open_pinned(pin, flags, fd);
+	if (m->source && strcmp(req->path, m->source) == 0) {
+		m->was_source_opened |= rc == 0;
+		m->was_asked_to_write |= (flags & O_ACCMODE) != O_RDONLY;
+	}
 	return rc ? refuse(m, req, SVC_E_OPEN_FAILED, -rc) : 0;
 }

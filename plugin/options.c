@@ -133,14 +133,14 @@ static int parse_timeout(struct svc_mount *m, const struct option *o)
 	unsigned long seconds;
 
 	if (!o->value || o->value_len == 0 || o->value_len >= sizeof(digits))
-		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+		return refuse_option(m, SVC_E_OPTION_TIMEOUT, o);
 	(void)snprintf(digits, sizeof(digits), "%.*s", (int)o->value_len, o->value);
 	if (strspn(digits, "0123456789") != o->value_len)
-		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+		return refuse_option(m, SVC_E_OPTION_TIMEOUT, o);
 	errno = 0;
 	seconds = strtoul(digits, &end, 10);
 	if (errno || *end || seconds > SVC_TIMEOUT_MAX)
-		return refuse_option(m, SVC_E_OPTION_VALUE, o);
+		return refuse_option(m, SVC_E_OPTION_TIMEOUT, o);
 	m->opts.timeout = (unsigned int)seconds;
 	return 0;
 }
@@ -154,7 +154,7 @@ static int parse_svc(struct svc_mount *m, const struct option *o)
 					 NULL);
 	free(m->opts.name);
 	m->opts.name = name;
-	return fusesvc_name_is_valid(name) ? 0 : refuse_option(m, SVC_E_OPTION_VALUE, o);
+	return fusesvc_name_is_valid(name) ? 0 : refuse_option(m, SVC_E_OPTION_NAME, o);
 }
 
 /* Returns 1 if it is one of ours, 0 if it is the server's, or fails. */
@@ -182,14 +182,14 @@ static int parse_ours(struct svc_mount *m, const struct option *o)
 		if (!name_is(o, flags[i].name))
 			continue;
 		if (o->value)
-			return refuse_option(m, SVC_E_OPTION_VALUE, o);
+			return refuse_option(m, SVC_E_OPTION_FLAG, o);
 		*flags[i].flag = true;
 		return 1;
 	}
 	if (o->name_len >= 4 && memcmp(o->name, "svc-", 4) == 0)
 		return refuse_option(m, SVC_E_OPTION_UNKNOWN, o);
 	/* "ro=recursive", which this libmount does not know: the server must not drop the "ro". */
-	return is_plain_flag(o) ? refuse_option(m, SVC_E_OPTION_VALUE, o) : 0;
+	return is_plain_flag(o) ? refuse_option(m, SVC_E_OPTION_FLAG, o) : 0;
 }
 
 /*

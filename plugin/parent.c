@@ -27,7 +27,7 @@
  *    /dev/fuse is hung up on: a device that is mounted already leads to another's.
  * 7. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
  *    What may hang is done by workers, which can be killed. Nobody else can: all ids are root's.
- * 8. The child's words and errors are data: they are cleaned when printed, and never decide
+ * 8. The child's words, errors and hints are data: they are cleaned when printed, and never decide
  *    anything but the text and the exit code.
  */
 #include <fcntl.h>
@@ -169,8 +169,10 @@ static int end_of_talk(struct parent *p, const struct svc_request *req)
 		(void)snprintf(m->name, sizeof(m->name), "%s", req->name);
 	memcpy(m->words, req->words, sizeof(m->words));
 	if (req->error.code) {
-		if (!m->error.code) /* what went wrong here is nearer to the cause */
+		if (!m->error.code) { /* what went wrong here is nearer to the cause */
 			m->error = req->error;
+			m->hint = req->hint;
+		}
 		return -ECANCELED;
 	}
 	m->is_absent = req->is_absent && m->opts.nofail && !p->asked;

@@ -92,6 +92,7 @@ int svc_request_recv(int sock, struct svc_request *req, int fds[2])
 		req->name[sizeof(req->name) - 1] = '\0';
 		req->words[sizeof(req->words) - 1] = '\0';
 		req->error.subject[sizeof(req->error.subject) - 1] = '\0';
+		req->hint.name[sizeof(req->hint.name) - 1] = '\0';
 		return 0;
 	}
 	close_fd_keep_errno(fds[0]);

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 
 #include "cleanup.h"
+#include "errors.h"
 #include "fusesvc.h"
 
 #ifndef MS_NOSYMFOLLOW
@@ -45,6 +46,7 @@ struct svc_request {
 	uint8_t is_absent; /* of the end: there is no source, which is no failure with "nofail" */
 	char name[FUSESVC_NAME_SIZE];
 	struct fusesvc_error error;
+	struct svc_hint hint;
 	char words[FUSESVC_MESSAGE_SIZE];
 };
 

@@ -47,6 +47,7 @@ struct svc_mount {
 	struct libmnt_context *cxt;
 	struct svc_host host;
 	struct fusesvc_error error;
+	struct svc_hint hint;
 	char words[FUSESVC_MESSAGE_SIZE]; /* the server's last error message, not cleaned */
 
 	struct svc_options opts;
@@ -59,14 +60,16 @@ struct svc_mount {
 	char name[FUSESVC_NAME_SIZE]; /* of the service; "" if it must be guessed from the source */
 	bool is_guess;		      /* it was, by now */
 	bool fuseblk;
-	dev_t source_dev;    /* of a source that is mounted as fuseblk */
-	unsigned int sector; /* its logical block size, 0 if that is not known */
-	bool is_device_free; /* nobody else has claimed the source, when it was opened first */
-	bool has_connection; /* what was mounted was made of our /dev/fuse */
-	bool is_absent;	     /* there is no source, and "nofail" says that this is no failure */
-	int target_fd;	     /* the pinned mount point, as long as a mount may have to be undone */
-	int proc_fd;	     /* our own /proc, wherever we go with mount -N */
-	sigset_t signals;    /* blocked from the mount on until utab is written */
+	dev_t source_dev;	 /* of a source that is mounted as fuseblk */
+	unsigned int sector;	 /* its logical block size, 0 if that is not known */
+	bool was_source_opened;	 /* by the server */
+	bool was_asked_to_write; /* to the source */
+	bool is_device_free;	 /* nobody else has claimed the source, when it was opened first */
+	bool has_connection;	 /* what was mounted was made of our /dev/fuse */
+	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */
+	int target_fd;	  /* the pinned mount point, as long as a mount may have to be undone */
+	int proc_fd;	  /* our own /proc, wherever we go with mount -N */
+	sigset_t signals; /* blocked from the mount on until utab is written */
 	sigset_t old_signals;
 	bool signals_blocked;
 
@@ -87,6 +90,8 @@ void svc_options_free(struct svc_options *o) _nonnull_all_;
 bool svc_is_type(const char *fstype);
 int svc_service_from_type(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_guess(struct svc_mount *m) _must_check_ _nonnull_all_;
+/* To look into it; nothing that an open alone could block on or change. */
+int svc_source_open(const char *source, int *fd) _must_check_ _nonnull_all_;
 int svc_source_check(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_socket_path(struct svc_mount *m, char *buf, size_t size) _must_check_ _nonnull_all_;
 int svc_service_check_socket(struct svc_mount *m) _must_check_ _nonnull_all_;
@@ -184,6 +189,9 @@ int svc_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* utab.c */
 int svc_utab_update(struct svc_mount *m) _must_check_ _nonnull_all_;
+
+/* hints.c: m->hint, for m->error */
+void svc_look_for_hint(struct svc_mount *m) _nonnull_all_;
 
 /* open.c: what a server may open */
 int svc_open(struct svc_mount *m, const struct fusesvc_open_request *req,

@@ -114,9 +114,11 @@ static int on_mntpt(void *data, const char *path, mode_t expected_fmt)
 	if (strcmp(path, t->m->target) != 0)
 		return refuse(t, SVC_E_ASKED_TARGET, EPERM, path);
 	if (expected_fmt && expected_fmt != t->target_fmt)
-		return refuse(t, SVC_E_TARGET_FORMAT, expected_fmt == S_IFDIR ? ENOTDIR : EISDIR,
-			      path);
-	if (t->m->error.code == SVC_E_TARGET_FORMAT) /* it was named again, with the other one */
+		return expected_fmt == S_IFDIR ? refuse(t, SVC_E_TARGET_IS_FILE, ENOTDIR, path)
+					       : refuse(t, SVC_E_TARGET_IS_DIRECTORY, EISDIR, path);
+	/* It was named again, with the other one. */
+	if (t->m->error.code == SVC_E_TARGET_IS_FILE ||
+	    t->m->error.code == SVC_E_TARGET_IS_DIRECTORY)
 		memset(&t->m->error, 0, sizeof(t->m->error));
 	return 0;
 }
@@ -375,8 +377,14 @@ void svc_talk(struct svc_mount *m, int sock, pid_t parent)
 	struct talk t = { .m = m, .sock = sock, .fuse_fd = -1, .target_fd = -1 };
 	int rc = run(&t, parent);
 
+	if (rc) {
+		begin_to_look(&t);
+		svc_look_for_hint(m);
+		end_to_look(&t);
+	}
 	end.is_absent = m->is_absent;
 	end.error = m->error;
+	end.hint = m->hint;
 	(void)snprintf(end.name, sizeof(end.name), "%s", m->name);
 	memcpy(end.words, m->words, sizeof(end.words));
 	fusesvc_client_free(t.client);

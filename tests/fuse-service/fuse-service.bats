@@ -208,7 +208,7 @@ dies_at() {
   rmdir "$mnt"
   : >"$mnt"
   mount_low
-  assert_mount_fails 32 'Not a directory'
+  assert_mount_fails 32 'mounts on a directory'
 }
 
 @test "the high-level API: a directory" {
@@ -229,7 +229,7 @@ dies_at() {
   assert_equal "$(cat "$mnt")" 'hello from high'
   unmount
   run_command mount -t fuse.svc.high "$img" "$mnt"
-  assert_mount_fails 32 'Not a directory'
+  assert_mount_fails 32 'mounts on a directory'
 }
 
 @test "the high-level API: init fails, and says why" {

@@ -228,7 +228,7 @@ has_mode() { [[ $(stat -c %a "${@:2}" 2>/dev/null | sort -u) == "$1" ]]; }
   rmdir "$mnt"
   : >"$mnt"
   run_command mount -t fuse.svc.archive "$img" "$mnt"
-  assert_mount_fails 32 "cannot mount on it: Not a directory"
+  assert_mount_fails 32 "the mount point is a file, but service \"archive\" mounts on a directory"
   assert_nothing_left
 }
 

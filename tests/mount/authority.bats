@@ -328,14 +328,14 @@ assert_refused() {
   obey hello args 'fsopen 0' 'source x' 'mntpt file $TARGET' 'mount 0' 'bye 1'
   mount_as_peer
   assert_log 'mount 0: EINVAL'
-  assert_refused "mntpt $mnt: EISDIR" 'Is a directory'
+  assert_refused "mntpt $mnt: EISDIR" 'mounts on a file'
 
   mnt=$BATS_TEST_TMPDIR/file
   touch "$mnt"
   obey hello args 'fsopen 0' 'source x' 'mntpt dir $TARGET' 'mount 0' 'bye 1'
   mount_as_peer
   assert_log 'mount 0: EINVAL'
-  assert_refused "mntpt $mnt: ENOTDIR" 'Not a directory'
+  assert_refused "mntpt $mnt: ENOTDIR" 'mounts on a directory'
 }
 
 @test "target: a kind that there is not" {

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What may help after a common mistake: a service of nearly that name, the unit that is not
+ * enabled, what the source really is.
+ *
+ * Only the child, who has no power, may call it. Must never fail, nor change the error that it is
+ * about, nor understand more of an untrusted image than a few bytes at fixed places.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "svc.h"
+
+#define MAX_SOCKETS  256 /* that are looked at */
+#define SHORTEST_CUT 3	 /* letters that can stand for a longer name */
+
+static void set_hint(struct svc_mount *m, uint32_t code, const char *name)
+{
+	m->hint = (struct svc_hint){ .code = code };
+	(void)snprintf(m->hint.name, sizeof(m->hint.name), "%s", name ? name : "");
+}
+
+static bool is_systemd(void)
+{
+	return access("/run/systemd/system/", F_OK) == 0;
+}
+
+static bool has_unit(const char *name)
+{
+	static const char *const dirs[] = { SYSTEMD_UNIT_DIR, "/etc/systemd/system",
+					    "/run/systemd/system", "/usr/local/lib/systemd/system",
+					    "/usr/lib/systemd/system" };
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		(void)snprintf(path, sizeof(path), "%s/fuse-svc-%s.socket", dirs[i], name);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+{
+	unsigned int ab = a < b ? a : b;
+
+	return ab < c ? ab : c;
+}
+
+/* How many letters to add, drop or change. */
+static unsigned int distance(const char *a, const char *b)
+{
+	unsigned int row[FUSESVC_NAME_SIZE + 1];
+	size_t len = strlen(b);
+
+	for (unsigned int j = 0; j <= len; j++)
+		row[j] = j;
+	for (unsigned int i = 1; *a; i++, a++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= len; j++) {
+			bool same = tolower((unsigned char)*a) == tolower((unsigned char)b[j - 1]);
+			unsigned int up = row[j];
+
+			row[j] = min3(row[j - 1] + 1, up + 1, diagonal + !same);
+			diagonal = up;
+		}
+	}
+	return row[len];
+}
+
+/* As a slip of the finger, or cut off: "archiv", "iso". 0: not at all; else the less the nearer. */
+static unsigned int nearness(const char *wrong, const char *right)
+{
+	size_t len = strlen(wrong);
+	unsigned int d = distance(wrong, right);
+
+	if (d <= (len < 5 ? 1 : 2))
+		return d + 1;
+	return len >= SHORTEST_CUT && strncasecmp(wrong, right, len) == 0 ? 4 : 0;
+}
+
+/* The socket whose name is nearest to that of the service that is not there. */
+static bool find_near_socket(const char *wrong, char *near, size_t size)
+{
+	DIR *dir = opendir(FUSE_SVC_SOCKET_DIR);
+	unsigned int best = UINT_MAX;
+	struct dirent *entry;
+
+	for (int i = 0; dir && i < MAX_SOCKETS && (entry = readdir(dir)); i++) {
+		unsigned int n;
+
+		if ((entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN) ||
+		    !fusesvc_name_is_valid(entry->d_name))
+			continue;
+		n = nearness(wrong, entry->d_name);
+		if (n && n < best) {
+			best = n;
+			(void)snprintf(near, size, "%.*s", (int)size - 1, entry->d_name);
+		}
+	}
+	if (dir)
+		(void)closedir(dir);
+	return best != UINT_MAX;
+}
+
+static void look_for_service(struct svc_mount *m)
+{
+	char near[FUSESVC_NAME_SIZE];
+
+	if (has_unit(m->name) && is_systemd())
+		set_hint(m, SVC_HINT_ENABLE, NULL);
+	else if (m->error.err == ENOENT && !m->is_guess && !has_unit(m->name) &&
+		 find_near_socket(m->name, near, sizeof(near)))
+		set_hint(m, SVC_HINT_NEAR, near);
+	else
+		set_hint(m, is_systemd() ? SVC_HINT_NO_UNIT : SVC_HINT_LISTEN, NULL);
+}
+
+/*
+ * How images begin. No library looks at them: if the service was named, nothing but the service
+ * may take an image apart, and it is enough to compare a few bytes.
+ */
+static const struct magic {
+	uint32_t hint;
+	off_t offset;
+	const char *bytes;
+	size_t len;
+	const char *name; /* libblkid's, or that of a service */
+} magics[] = {
+	{ SVC_HINT_TYPE, 0, "hsqs", 4, "squashfs" },
+	{ SVC_HINT_TYPE, 1024, "\xe2\xe1\xf5\xe0", 4, "erofs" },
+	{ SVC_HINT_TYPE, 1080, "\x53\xef", 2, "ext4" }, /* or ext2, ext3: one server has them all */
+	{ SVC_HINT_TYPE, 3, "NTFS    ", 8, "ntfs" },
+	{ SVC_HINT_TYPE, 3, "EXFAT   ", 8, "exfat" },
+	{ SVC_HINT_TYPE, 32769, "CD001", 5, "iso9660" },
+	{ SVC_HINT_TYPE, 0, "PK\x03\x04", 4, "archive" },
+	{ SVC_HINT_TYPE, 257, "ustar", 5, "archive" },
+	{ SVC_HINT_TYPE, 0, "7z\xbc\xaf\x27\x1c", 6, "archive" },
+	{ SVC_HINT_TYPE, 54, "FAT", 3, "vfat" },
+	{ SVC_HINT_TYPE, 82, "FAT32", 5, "vfat" },
+	{ SVC_HINT_TYPE, 0, "XFSB", 4, "xfs" },
+	{ SVC_HINT_TYPE, 65600, "_BHRfS_M", 8, "btrfs" },
+	{ SVC_HINT_ENCRYPTED, 0, "LUKS\xba\xbe", 6, "crypto_LUKS" },
+	{ SVC_HINT_NO_FILESYSTEM, 4086, "SWAPSPACE2", 10, "swap" },
+	{ SVC_HINT_NO_FILESYSTEM, 536, "LVM2 001", 8, "LVM2_member" },
+	{ SVC_HINT_DISK, 512, "EFI PART", 8, "gpt" },
+	{ SVC_HINT_DISK, 510, "\x55\xaa", 2, "dos" }, /* boot sectors of file systems have it too */
+};
+
+static bool has_magic(int fd, const struct magic *magic)
+{
+	char bytes[16];
+
+	return pread(fd, bytes, magic->len, magic->offset) == (ssize_t)magic->len &&
+	       memcmp(bytes, magic->bytes, magic->len) == 0;
+}
+
+static bool is_known_type(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++)
+		if (strcmp(magics[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* ext2, ext3 and ext4 are one family; a service of a name of its own may be for any of the rest. */
+static bool is_type_of_service(const char *name, const char *type)
+{
+	bool is_container = strcmp(type, "iso9660") == 0 || strcmp(type, "archive") == 0;
+
+	return strcmp(name, type) == 0 ||
+	       (strncmp(name, "ext", 3) == 0 && strncmp(type, "ext", 3) == 0 &&
+		strlen(name) == 4) ||
+	       (is_container && *name && !is_known_type(name)) ||
+	       (strcmp(type, "iso9660") == 0 && strcmp(name, "archive") == 0);
+}
+
+static void look_into_source(struct svc_mount *m, int fd, bool is_device)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
+		uint32_t hint = magics[i].hint;
+
+		if (!has_magic(fd, &magics[i]))
+			continue;
+		if (hint == SVC_HINT_DISK && !is_device)
+			hint = SVC_HINT_DISK_IMAGE;
+		if (hint != SVC_HINT_TYPE || !is_type_of_service(m->name, magics[i].name))
+			set_hint(m, hint, magics[i].name);
+		return;
+	}
+}
+
+static bool can_be_written(int fd, const struct stat *st, const char *path)
+{
+	int is_read_only = 0;
+
+	if (access(path, W_OK) < 0)
+		return false;
+	return !S_ISBLK(st->st_mode) || ioctl(fd, BLKROGET, &is_read_only) < 0 || !is_read_only;
+}
+
+static void look_at_source(struct svc_mount *m)
+{
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
+
+	if (!m->source || svc_source_open(m->source, &fd) || fstat(fd, &st) < 0)
+		return;
+	if (!S_ISREG(st.st_mode) || st.st_size)
+		look_into_source(m, fd, S_ISBLK(st.st_mode));
+	else if (!strstr(m->words, "it is empty"))
+		set_hint(m, SVC_HINT_EMPTY, NULL);
+	if (!m->hint.code && m->was_asked_to_write && !can_be_written(fd, &st, m->source))
+		set_hint(m, SVC_HINT_READ_ONLY, NULL);
+}
+
+static void name_log(struct svc_mount *m)
+{
+	set_hint(m, is_systemd() ? SVC_HINT_JOURNAL : SVC_HINT_LOG, NULL);
+}
+
+/* A server that has not looked at the source cannot have failed by what is in it. */
+static void look_why_server_failed(struct svc_mount *m)
+{
+	if (m->was_source_opened)
+		look_at_source(m);
+	if (!m->hint.code && !*m->words)
+		name_log(m);
+}
+
+static void look_at_device(struct svc_mount *m)
+{
+	if (m->error.err == ENOENT || m->error.err == ENXIO || m->error.err == ENODEV)
+		set_hint(m, SVC_HINT_MODPROBE, NULL);
+	else if (m->error.err == EPERM)
+		set_hint(m, SVC_HINT_DEVICE, NULL);
+}
+
+static void look_at_target(struct svc_mount *m)
+{
+	if (m->error.err == ENOENT)
+		set_hint(m, SVC_HINT_MKDIR, NULL);
+	else if (m->error.err == EACCES)
+		set_hint(m, SVC_HINT_TARGET_PATH, NULL);
+}
+
+void svc_look_for_hint(struct svc_mount *m)
+{
+	switch (m->error.code) {
+	case SVC_E_GUESSED_SERVICE:
+		look_at_source(m); /* may be of a type that is no file system */
+		if (!m->hint.code)
+			look_for_service(m);
+		break;
+	case FUSESVC_E_NOSERVICE:
+		look_for_service(m);
+		break;
+	case SVC_E_SERVICE_ACCESS:
+		set_hint(m, is_systemd() ? SVC_HINT_SOCKET_MODE : SVC_HINT_ACTIVATE_MODE, NULL);
+		break;
+	case SVC_E_UNKNOWN_TYPE:
+		look_at_source(m);
+		if (!m->hint.code)
+			set_hint(m, SVC_HINT_NAME_IT, NULL);
+		break;
+	case SVC_E_SOURCE:
+	case SVC_E_OPEN_FAILED:
+		if (m->error.err == EACCES)
+			set_hint(m, SVC_HINT_SOURCE_PATH, NULL);
+		break;
+	case SVC_E_TARGET:
+		look_at_target(m);
+		break;
+	case FUSESVC_E_TIMEOUT:
+		name_log(m);
+		break;
+	case SVC_E_FUSEDEV:
+		look_at_device(m);
+		break;
+	default:
+		if (svc_error_is_servers_choice(m->error.code))
+			look_why_server_failed(m);
+	}
+}
