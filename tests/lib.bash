@@ -445,6 +445,13 @@ assert_mount_fails() {
   refute_mounted "$mnt"
 }
 
+# assert_says STATUS TEXT: the same, but with an error that is just this
+assert_says() {
+  assert_status "$1" || return
+  assert_equal "$stderr" "mount.fuse.svc: $mnt: $2" || return
+  refute_mounted "$mnt"
+}
+
 assert_mount_works() {
   assert_status 0 || return
   [[ -z $stderr ]] || fail "stderr is not empty" || return
