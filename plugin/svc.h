@@ -90,8 +90,6 @@ void svc_options_free(struct svc_options *o) _nonnull_all_;
 bool svc_is_type(const char *fstype);
 int svc_service_from_type(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_guess(struct svc_mount *m) _must_check_ _nonnull_all_;
-/* To look into it; nothing that an open alone could block on or change. */
-int svc_source_open(const char *source, int *fd) _must_check_ _nonnull_all_;
 int svc_source_check(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_service_socket_path(struct svc_mount *m, char *buf, size_t size) _must_check_ _nonnull_all_;
 int svc_service_check_socket(struct svc_mount *m) _must_check_ _nonnull_all_;
