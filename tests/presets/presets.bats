@@ -8,6 +8,7 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # what tests/lib.bash sets, in a subshell for each test
 bats_require_minimum_version 1.5.0
 load ../lib
+load ../mount/terminal
 load images
 load presets
 load checks
@@ -264,6 +265,22 @@ unclean_ext4() {
   stock_mount -t fuse.svc.ext4 "$img" "$mnt"
   assert_mount_fails 32 'RUN fsck MANUALLY'
   assert_nothing_left
+}
+
+# Of so many inodes that it takes seconds to look at them.
+@test "ext4: a check that takes long tells how far it is" {
+  require_preset ext4
+  prepare_terminal
+  truncate -s 60G "$img"
+  mkfs.ext4 -q -F -N 60000000 -O ^metadata_csum,^uninit_bg -E lazy_itable_init=0 "$img"
+  debugfs -w -R 'set_super_value state 0' "$img" 2>/dev/null
+  start_preset ext4
+  run_on_terminal mount -t fuse.svc.ext4 "$img" "$mnt"
+  assert_status 0
+  assert_mounted
+  [[ $(<"$screen") =~ "$mnt: ext4: running e2fsck "[0-9]+% ]]
+  assert_rest ''
+  unmount
 }
 
 @test "an image that is mounted is not mounted once more, unless nobody writes" {
