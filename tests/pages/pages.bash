@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# What tests of the manual pages share: where pages and programs are, and what is in them. Pages are
+# read as their authors wrote them, in mdoc; a bats file loads it after lib.bash.
+
+top=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
+
+# pages SECTION...: all of ours
+pages() {
+  local section
+  for section in "$@"; do
+    find "$top"/{lib,plugin,helpers,examples} -name "*.$section" | sort
+  done
+}
+
+# page_of PROGRAM: the page about it, in a section of commands
+page_of() {
+  pages 1 8 | grep -E -m 1 "/(fuse-svc-)?${1//./\\.}\.[18]$"
+}
+
+# programs: all that are installed, but for links and what configure put in their place
+programs() {
+  find "$FSVC_STAGE" -type f -perm -u+x ! -name '*.so*' ! -name '*.la' -printf '%p\n' | sort
+}
+
+# options_of_help: in what --help says, one a line: "-x", "--long", "mount-option" or "with-value=".
+# They begin a line; those of mount(8) come after -o, or under a headline.
+options_of_help() {
+  awk '
+    function mount_options(words,    i, n, each) {
+      n = split(words, each, ",")
+      for (i = 1; i <= n; i++)
+        if (each[i] ~ /^[a-z][a-z0-9_-]*(=.*)?$/ && each[i] != "opt") {
+          sub(/=.*/, "=", each[i])
+          print each[i]
+        }
+    }
+    /^[^ ]/ { own = /^Options of its own/ }
+    own && /^ +[a-z]/ { mount_options($1) }
+    /^ +-/ {
+      for (i = 1; i <= NF; i++) {
+        word = $i
+        sub(/[,=].*/, "", word)
+        if (word ~ /^-/) print word
+        else if ($(i - 1) == "-o") mount_options($i)
+        else if ($i !~ /^[<[]?[A-Z]+[]>]?$/) break
+      }
+    }' | sort -u
+}
+
+# options_of_page PAGE: the same, of the items that describe them
+options_of_page() {
+  awk '
+    function plain(    i, macro, word, glue, text) {
+      for (i = 2; i <= NF; i++) {
+        if ($i ~ /^(Fl|Cm|Ar|Op|No|Pq)$/) { macro = $i; continue }
+        if ($i == "Ns") { glue = 1; continue }
+        word = macro == "Fl" && $i != "," ? "-" $i : macro == "Ar" ? toupper($i) : $i
+        text = text (glue || word == "," ? "" : " ") word
+        glue = 0
+      }
+      return text
+    }
+    /^\.Sh / { here = /^\.Sh (DESCRIPTION|OPTIONS|COMMANDS)$/ }
+    here && /^\.It (Fl|Cm) / { print "  " plain() }' "$1" |
+    sed -E 's/^ +([a-z])/  -o \1/; s/, ([a-z_]+=)/,\1/g' | options_of_help |
+    if grep -qE '^\.It Fl o' "$1"; then cat; else awk '$0 != "-o"'; fi
+}
+
+# options_of_synopsis PAGE: those of the program, not of mount(8)
+options_of_synopsis() {
+  awk '
+    /^\.Sh / { here = $2 == "SYNOPSIS" }
+    /^\.Nm/ { other = NF > 1 && $2 ~ /^u?mount$/ }
+    here && !other {
+      for (i = 1; i < NF; i++)
+        if ($i ~ /^\.?Fl$/) {
+          if ($(i + 1) ~ /^-/) print "-" $(i + 1)
+          else for (j = 1; j <= length($(i + 1)); j++) print "-" substr($(i + 1), j, 1)
+        }
+    }' "$1" | sort -u
+}
