@@ -81,3 +81,44 @@ options_of_synopsis() {
         }
     }' "$1" | sort -u
 }
+
+#
+# The pages about functions
+#
+
+# A header's declarations, one a line, in the one way in which they are compared.
+plain_header() {
+  sed -e ':a' -e '/\\$/{N;s/\\\n/ /;ba}' -e '/^#/d' "$@" | tr -s '\n\t ' ' ' |
+    sed -E 's@/\*[^*]*\*+([^/*][^*]*\*+)*/@@g'
+}
+one_way() { tr -s ' \t' ' ' | sed -E 's/\* /*/g; s/ ?([{};]) ?/\1/g; s/^ //; s/ $//'; }
+
+# functions_of_headers HEADER...: as code writes them; fuse_service.h has macros for the true names
+functions_of_headers() {
+  plain_header "$@" | sed -E 's/FUSESVC_(MUST_CHECK|NONNULL\([^)]*\))//g; s/[;{}]/\n/g' |
+    grep -E '^ *[a-z][a-z0-9_ *]*[ *]fuse[a-z0-9_]*\(' | grep -vE '^ *return|fusesvc_fuse(_session)?_new\(' |
+    sed -E 's/static inline //; s/fusesvc_(fuse_service_)/\1/; s/fuse_service_take/fusesvc_&/
+      /fuse_service_main/s/size_t op_size, //' | one_way | sort
+}
+
+# functions_of_pages PAGE...: in their synopses
+functions_of_pages() {
+  awk '
+    /^\.Sh / { here = $2 == "SYNOPSIS" }
+    !here { next }
+    { text = $0; sub(/^\.[A-Z][a-z] /, "", text); gsub(/"/, "", text) }
+    /^\.Ft / { type = text }
+    /^\.Fo / { line = type " " text "("; glue = "" }
+    /^\.Fa / { line = line glue text; glue = ", " }
+    /^\.Fc/ { print line ")" }' "$@" | one_way | sort
+}
+
+# structs_of_headers HEADER..., structs_of_pages PAGE...: with their members
+structs_of_headers() { plain_header "$@" | grep -oE 'struct [a-z_]+ \{[^}]*\}' | one_way | sort; }
+structs_of_pages() {
+  cat "$@" | tr '\n' ' ' | grep -oE '\.Bd -literal struct [a-z_]+ \{[^}]*\}' | sed 's/\.Bd -literal //' |
+    one_way | sort
+}
+
+# names_of PAGE...: what the page is about
+names_of() { sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$@"; }
