@@ -122,3 +122,29 @@ structs_of_pages() {
 
 # names_of PAGE...: what the page is about
 names_of() { sed -n '/^\.Sh NAME/,/^\.Nd/s/^\.Nm \([^ ]*\).*/\1/p' "$@"; }
+
+#
+# Examples
+#
+
+# example PAGE NAME: what stands there after the line '.\" test: NAME'
+example() {
+  awk -v name="$2" '
+    $0 == ".\\\" test: " name { on = 1; next }
+    on && /^\.Bd/ { block = 1; next }
+    on && /^\.Dl/ { sub(/^\.Dl /, ""); print; next }
+    on && (!block || /^\.Ed/) { exit }
+    on' "$(find "$top"/{lib,plugin,helpers,examples} -name "$1")" |
+    sed -E 's/^\\&//; s/\\[e\\]/\\/g; s/\\-/-/g; s/\\\(dq/"/g'
+}
+
+# commands PAGE NAME: an example without prompts
+commands() { example "$1" "$2" | sed 's/^# //'; }
+
+# run_example PAGE NAME: as commands of a shell; sets what run_command sets
+run_example() {
+  local commands
+  commands=$(commands "$1" "$2")
+  [[ -n $commands ]] || fail "$1 has no example \"$2\"" || return
+  run_command bash -euc "$commands"
+}

@@ -375,25 +375,6 @@ unclean_ext4() {
   assert_nothing_left
 }
 
-# start_sshd: on a free port of this machine, which it sets $port to. Root's key is
-# $BATS_TEST_TMPDIR/key, which nobody else can read.
-start_sshd() {
-  local dir=$BATS_TEST_TMPDIR
-  mkdir -p /run/sshd
-  ssh-keygen -q -t ed25519 -N '' -f "$dir/key" || return
-  ssh-keygen -q -t ed25519 -N '' -f "$dir/host" || return
-  for port in {42022..42122}; do
-    /usr/sbin/sshd -D -e -f /dev/null -o "Port=$port" -o ListenAddress=127.0.0.1 -o PidFile=none \
-      -o "HostKey=$dir/host" -o "AuthorizedKeysFile=$dir/key.pub" -o StrictModes=no -o UsePAM=no \
-      -o PermitRootLogin=yes -o "Subsystem=sftp internal-sftp" \
-      </dev/null >"$dir/sshd.log" 2>&1 3>&- 4>&- &
-    services+=($!)
-    wait_for 5 grep -qE 'Server listening|Cannot bind' "$dir/sshd.log" || return
-    ! grep -q 'Server listening' "$dir/sshd.log" || break
-  done
-  printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 "$dir/host.pub")" >"$dir/known"
-}
-
 @test "sshfs: a server that needs the network" {
   local dir=$BATS_TEST_TMPDIR options
   require_preset sshfs
