@@ -16,7 +16,7 @@ setup() {
 
 # exported: all functions, by the names that code has for them
 exported() {
-  sed -n 's/^\t\([a-z0-9_]*\);$/\1/p' "$top/lib/libfusesvc.sym" "$top/lib/fuse3/libfusesvc-fuse3.sym" |
+  sed -n 's/^\t\([a-z0-9_]*\);$/\1/p' "$top"/lib/{,fuse3/}libfusesvc*.sym |
     sed -E 's/fusesvc_(fuse_service_)/\1/; s/fuse_service_take/fusesvc_&/'
   echo fuse_service_accepted # inline
 }
@@ -46,6 +46,13 @@ exported() {
     grep -qE "\\b$name\\b" "${pages[@]}" || fail "no page has $name" || return
   done < <(grep -ohE '\bFUSE(SVC)?_[A-Z_]*[A-Z]\b' "${headers[@]}" | sort -u |
     grep -vE '^FUSESVC_(H|[A-Z]+_H|MUST_CHECK|NONNULL|FUSE_SERVICE_H)$|^FUSE_ARGS_INIT$')
+}
+
+@test "fuse-svc-protocol(7) has the packets of the code, by their numbers" {
+  diff -u <(sed -En 's/^\tPACKET_(\w+) = (0x\w+),.*\* (\w+) \*.*/\1 \2 \3/p' "$top/lib/packet.h" |
+    sed 's/^MESSAGE /MESG /' | sort) \
+    <(sed -En 's/^\.It (\w+) , (0x\w+) \((\w+)\)$/\1 \2 \3/p' "$top/lib/fuse-svc-protocol.7" | sort)
+  [[ $(<"$top/lib/fuse-svc-protocol.7") == *'HELLO , 0x53414654 (SAFT)'* ]]
 }
 
 @test "each function has its page where man(1) looks" {

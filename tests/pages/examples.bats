@@ -46,13 +46,17 @@ assert_hello() {
 
 @test "all examples of these pages are marked, and run below" {
   local page name
-  for page in mount.fuse.svc.8 umount.fuse.svc.8 fuse-svc-archive.8 fuse-svc-preset.5 fuse_service.3; do
+  for page in {,u}mount.fuse.svc.8 fuse-svc-{archive.8,preset.5} fuse_service.3; do
     awk '/^\.Sh/ { here = $2 == "EXAMPLES" }
-      here && /^\.(Dl|Bd)/ && last !~ /^\.\\" test: / { print FILENAME ": not marked: " $0; bad = 1 }
+      here && /^\.(Dl|Bd)/ && last !~ /^\.\\" test: / {
+        print FILENAME ": not marked: " $0
+        bad = 1
+      }
       { last = $0 }
       END { exit bad }' "$(find "$top"/{lib,helpers,examples} -name "$page")"
     while read -r name; do
-      grep -qE "(example|commands) $page '$name'" "$BATS_TEST_FILENAME" || fail "$page: $name is not run" || return
+      grep -qE "(example|commands) $page '$name'" "$BATS_TEST_FILENAME" ||
+        fail "$page: $name is not run" || return
     done < <(sed -n 's/^\.\\" test: //p' "$(find "$top"/{lib,helpers,examples} -name "$page")")
   done
 }

@@ -25,11 +25,13 @@ agree() {
 
 @test "the parsers see options where there are some" {
   local text
-  text=$(options_of_help <<<$' -a, --all   x\n -o, --out LIST  x\n    -b   --bee  -c\n -o uid=N,ro  x\n -no option
+  text=$(options_of_help <<<$' -a, --all   x\n -o, --out LIST  x
+    -b   --bee  -c\n -o uid=N,ro  x\n -no option
 Options of its own:\n svc=NAME   x\nAll others -z\n and so on')
   assert_equal "${text//$'\n'/ }" '--all --bee --out -a -b -c -no -o ro svc= uid='
   printf '%s\n' '.Sh SYNOPSIS' '.Nm mount' '.Fl t' '.Nm' '.Op Fl ab' '.Fl -help | Fl -all' \
-    '.Sh DESCRIPTION' '.It Fl a , Fl -all' '.It Fl N Ar ns' '.It Cm uid Ns = Ns Ar number , Cm svc=' \
+    '.Sh DESCRIPTION' '.It Fl a , Fl -all' '.It Fl N Ar ns' \
+    '.It Cm uid Ns = Ns Ar number , Cm svc=' \
     '.It Fl o Cm size Ns = Ns Ar bytes' '.Sh FILES' '.It Cm none' >"$BATS_TEST_TMPDIR/page"
   text=$(options_of_page "$BATS_TEST_TMPDIR/page")
   assert_equal "${text//$'\n'/ }" '--all -N -a -o size= svc= uid='

@@ -96,7 +96,8 @@ one_way() { tr -s ' \t' ' ' | sed -E 's/\* /*/g; s/ ?([{};]) ?/\1/g; s/^ //; s/ 
 # functions_of_headers HEADER...: as code writes them; fuse_service.h has macros for the true names
 functions_of_headers() {
   plain_header "$@" | sed -E 's/FUSESVC_(MUST_CHECK|NONNULL\([^)]*\))//g; s/[;{}]/\n/g' |
-    grep -E '^ *[a-z][a-z0-9_ *]*[ *]fuse[a-z0-9_]*\(' | grep -vE '^ *return|fusesvc_fuse(_session)?_new\(' |
+    grep -E '^ *[a-z][a-z0-9_ *]*[ *]fuse[a-z0-9_]*\(' |
+    grep -vE '^ *return|fusesvc_fuse(_session)?_new\(' |
     sed -E 's/static inline //; s/fusesvc_(fuse_service_)/\1/; s/fuse_service_take/fusesvc_&/
       /fuse_service_main/s/size_t op_size, //' | one_way | sort
 }
@@ -116,8 +117,8 @@ functions_of_pages() {
 # structs_of_headers HEADER..., structs_of_pages PAGE...: with their members
 structs_of_headers() { plain_header "$@" | grep -oE 'struct [a-z_]+ \{[^}]*\}' | one_way | sort; }
 structs_of_pages() {
-  cat "$@" | tr '\n' ' ' | grep -oE '\.Bd -literal struct [a-z_]+ \{[^}]*\}' | sed 's/\.Bd -literal //' |
-    one_way | sort
+  cat "$@" | tr '\n' ' ' | grep -oE '\.Bd -literal struct [a-z_]+ \{[^}]*\}' |
+    sed 's/\.Bd -literal //' | one_way | sort
 }
 
 # names_of PAGE...: what the page is about
