@@ -25,7 +25,7 @@ programs() {
 }
 
 # options_of_help: in what --help says, one a line: "-x", "--long", "mount-option" or "with-value=".
-# They begin a line; those of mount(8) come after -o, or under a headline.
+# They begin a line; those of mount(8) come after -o, or under a headline, as commands and columns.
 options_of_help() {
   awk '
     function mount_options(words,    i, n, each) {
@@ -36,8 +36,14 @@ options_of_help() {
           print each[i]
         }
     }
-    /^[^ ]/ { own = /^Options of its own/ }
+    /^[^ ]/ { own = /^(Options of its own|Commands:)/; columns = /^Columns:/ }
     own && /^ +[a-z]/ { mount_options($1) }
+    columns {
+      for (i = 1; $i ~ /^[A-Z][A-Z-]*,?$/; i++) {
+        print substr($i, 1, length($i) - ($i ~ /,/))
+        if ($i !~ /,/) break
+      }
+    }
     /^ +-/ {
       for (i = 1; i <= NF; i++) {
         word = $i
@@ -63,7 +69,8 @@ options_of_page() {
       return text
     }
     /^\.Sh / { here = /^\.Sh (DESCRIPTION|OPTIONS|COMMANDS)$/ }
-    here && /^\.It (Fl|Cm) / { print "  " plain() }' "$1" |
+    here && /^\.It Cm [A-Z]/ { print "Columns:" }
+    here && /^\.It (Fl|Cm) / { print "  " plain(); print "Others:" }' "$1" |
     sed -E 's/^ +([a-z])/  -o \1/; s/, ([a-z_]+=)/,\1/g' | options_of_help |
     if grep -qE '^\.It Fl o' "$1"; then cat; else awk '$0 != "-o"'; fi
 }
