@@ -56,6 +56,6 @@ Commands:\n go NO')
     agree "$program" || bad=$((bad + 1))
     n=$((n + 1))
   done < <(programs)
-  ((n >= 6)) || fail "only $n programs found"
+  ((n >= 2)) || fail "only $n programs found"
   ((bad == 0))
 }
