@@ -36,6 +36,7 @@ void step_begin(struct step *s, const char *path)
 
 	s->program = last ? last + 1 : path;
 	s->start = now_ms();
+	s->last_word = s->start;
 	s->per_mille = 0;
 	s->len = 0;
 }
@@ -73,8 +74,15 @@ void step_read(struct step *s)
 	char bytes[4096];
 	ssize_t n = read(s->fd, bytes, sizeof(bytes));
 
-	if (n > 0)
+	if (n > 0) {
 		take(s, bytes, (size_t)n);
+		s->last_word = now_ms();
+	}
+}
+
+bool step_is_silent(const struct step *s, int64_t now)
+{
+	return now - s->last_word > STEP_SILENCE_MS;
 }
 
 void step_text(const struct step *s, char *buf, size_t size)

@@ -5,6 +5,7 @@
 #ifndef FUSE_SVC_RUN_STEP_H
 #define FUSE_SVC_RUN_STEP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 struct step {
 	const char *program; /* its name; NULL: there is none */
 	int64_t start;	     /* in ms */
+	int64_t last_word;   /* when it said something, there or on its standard output or error */
 	unsigned int per_mille;
 	int fd, write_fd; /* a pipe for what it tells, or -1 */
 	char line[64];	  /* as far as it was told: the numbers fit in */
@@ -25,6 +27,13 @@ void step_close(struct step *s) _nonnull_all_;
 
 /* Another one begins: @path is the program's. */
 void step_begin(struct step *s, const char *path) _nonnull_all_;
+
+/*
+ * One that says nothing for that long hangs, perhaps because the image wants it so. A journal may
+ * be played back in silence, of a slow disk too.
+ */
+#define STEP_SILENCE_MS 600000
+bool step_is_silent(const struct step *s, int64_t now) _nonnull_all_;
 
 /* Reads a piece of what is there, without waiting. */
 void step_read(struct step *s) _nonnull_all_;

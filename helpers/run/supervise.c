@@ -160,17 +160,21 @@ static int next_timeout(const struct run *r)
 }
 
 /*
- * Signs of life, as often as libfusesvc lets them through. A step may take its time, as it ends by
- * itself. A server that hangs must not be waited for, and only what it says tells that it does not.
+ * Signs of life, as often as libfusesvc lets them through. What hangs must not be waited for, and
+ * only what it says tells that it does not; a step may be silent for a while.
  */
 static void tell_progress(struct run *r, bool has_said_something)
 {
+	const bool is_step = r->state == RUN_PREPARING && r->step.program;
 	char text[128] = "starting";
 
-	if (r->state == RUN_PREPARING && r->step.program)
-		step_text(&r->step, text, sizeof(text));
-	else if (!has_said_something || r->state >= RUN_UP)
+	if (is_step && has_said_something)
+		r->step.last_word = now_ms();
+	if (is_step ? step_is_silent(&r->step, now_ms())
+		    : !has_said_something || r->state >= RUN_UP)
 		return;
+	if (is_step)
+		step_text(&r->step, text, sizeof(text));
 	(void)fusesvc_server_message(r->server, FUSESVC_MSG_INFO,
 				     r->state == RUN_PREPARING ? r->step.per_mille : 0, text);
 }

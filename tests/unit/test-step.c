@@ -33,6 +33,24 @@ static void expect(struct step *s, const char *said, unsigned int per_mille)
 	assert_int_equal(s->per_mille, per_mille);
 }
 
+static void silence(void **state)
+{
+	struct step s = { 0 };
+	int64_t now;
+
+	assert_int_equal(step_open(&s), 0);
+	step_begin(&s, "/sbin/e2fsck");
+	now = now_ms();
+	assert_false(step_is_silent(&s, now + STEP_SILENCE_MS - 1000));
+	assert_true(step_is_silent(&s, now + STEP_SILENCE_MS + 1000));
+	s.last_word = now - STEP_SILENCE_MS - 1000;
+	step_read(&s); /* there is nothing */
+	assert_true(step_is_silent(&s, now));
+	expect(&s, "1 ", 0);
+	assert_false(step_is_silent(&s, now));
+	step_close(&s);
+}
+
 static void pieces(void **state)
 {
 	struct step s = { 0 };
@@ -66,6 +84,7 @@ int main(void)
 		cmocka_unit_test(lines),
 		cmocka_unit_test(nonsense),
 		cmocka_unit_test(pieces),
+		cmocka_unit_test(silence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
