@@ -258,6 +258,14 @@ make_sys() {
   [[ $stderr == *'mount.fuse.svc: /mnt: archive: '* ]] || fail "mount(8) says: $stderr"
 }
 
+@test "looking at services and mounts" {
+  used=(iso9660)
+  cp "$images/image.iso" "$reader/cd.iso"
+  systemctl start fuse-svc-iso9660.socket
+  follow look
+  shows fuse-svc-ext4.socket iso9660 /mnt serving
+}
+
 # Lines of a block in the order of the file, with gaps where the block says so.
 assert_excerpt() {
   awk 'NR == FNR { file[++n] = $0; next }
