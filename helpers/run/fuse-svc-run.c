@@ -157,6 +157,7 @@ static void fail_as_locked(struct run *r)
 static int look_at_source(struct run *r)
 {
 	const struct fusesvc_open_request req = { .path = r->source };
+	const bool want_read_only = r->read_only;
 	int rc;
 
 	if (!r->source_is_file)
@@ -176,6 +177,9 @@ static int look_at_source(struct run *r)
 		fail_as_locked(r);
 	else if (rc)
 		return fail_by_errno(r, r->source, rc);
+	if (!rc && r->read_only && !want_read_only)
+		(void)fusesvc_server_message(r->server, FUSESVC_MSG_WARNING, FUSESVC_NO_PROGRESS,
+					     "the source cannot be written to: mounting it read-only");
 	return rc;
 }
 
