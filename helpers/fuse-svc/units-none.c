@@ -40,6 +40,11 @@ int units_get_number(struct units *u, const char *name, const char *property, ui
 	return -ENOTCONN;
 }
 
+int units_get_all(struct units *u, const char *name, units_property *f, void *data)
+{
+	return -ENOTCONN;
+}
+
 int units_get_command(struct units *u, const char *name, char ***words)
 {
 	return -ENOTCONN;

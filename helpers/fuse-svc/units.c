@@ -13,6 +13,7 @@
 #include <systemd/sd-login.h>
 
 #include "clock.h"
+#include "units-text.h"
 
 #define DEADLINE_MS 5000
 
@@ -320,6 +321,51 @@ int units_get_number(struct units *u, const char *name, const char *property, ui
 		rc = sd_bus_message_enter_container(reply, 'v', type);
 	if (rc >= 0)
 		rc = read_number(reply, number);
+	return rc < 0 ? rc : 0;
+}
+
+/* One that has no text is skipped. */
+static int tell_property(sd_bus_message *reply, units_property *f, void *data)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *property, *type;
+	int rc = sd_bus_message_read(reply, "s", &property);
+
+	if (rc >= 0)
+		rc = sd_bus_message_peek_type(reply, NULL, &type);
+	if (rc >= 0)
+		rc = sd_bus_message_enter_container(reply, 'v', type);
+	if (rc >= 0)
+		rc = units_text(reply, type, &text);
+	if (rc < 0)
+		return rc;
+	if (text)
+		f(property, text, data);
+	rc = sd_bus_message_exit_container(reply);
+	return rc < 0 ? rc : sd_bus_message_exit_container(reply);
+}
+
+int units_get_all(struct units *u, const char *name, units_property *f, void *data)
+{
+	_cleanup_err_ sd_bus_error error = SD_BUS_ERROR_NULL;
+	_cleanup_msg_ sd_bus_message *reply = NULL;
+	_cleanup_free_ char *path = NULL;
+	char iface[64];
+	int rc = own_iface(name, iface, sizeof(iface));
+
+	if (rc)
+		return rc;
+	if (!can_ask(u))
+		return -ENOTCONN;
+	rc = sd_bus_path_encode(UNIT_PATH, name, &path);
+	if (rc >= 0)
+		rc = sd_bus_call_method(u->bus, MANAGER, path, "org.freedesktop.DBus.Properties",
+					"GetAll", &error, &reply, "s", iface);
+	if (rc < 0)
+		return understand(u, rc, &error);
+	rc = sd_bus_message_enter_container(reply, 'a', "{sv}");
+	while (rc >= 0 && (rc = sd_bus_message_enter_container(reply, 'e', "sv")) > 0)
+		rc = tell_property(reply, f, data);
 	return rc < 0 ? rc : 0;
 }
 

@@ -59,6 +59,13 @@ int units_get_texts(struct units *u, const char *name, const char *property,
 /* Of a number of any size, or a boolean. */
 int units_get_number(struct units *u, const char *name, const char *property,
 		     uint64_t *number) _must_check_ _nonnull_(2, 3, 4);
+/*
+ * All properties of the unit's own kind, for those that have a text: yes or no, a decimal number, a
+ * text; the elements of a list have a blank between them, those of a structure a colon.
+ */
+typedef void units_property(const char *property, const char *text, void *data);
+int units_get_all(struct units *u, const char *name, units_property *f, void *data) _must_check_
+	_nonnull_(2, 3);
 /* The words of the first command of ExecStart=. */
 int units_get_command(struct units *u, const char *name, char ***words) _must_check_
 	_nonnull_(2, 3);
