@@ -38,6 +38,8 @@ struct command {
 
 /* A service manager that does not answer is one that tells of no units. */
 void say_units_error(int rc);
+/* Can all of these be names of services? Returns -1 to go on, or the exit code. */
+int check_names(char *const *names) _must_check_ _nonnull_all_;
 
 extern const struct command list_command, status_command, probe_command, doctor_command;
 

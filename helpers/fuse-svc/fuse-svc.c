@@ -58,6 +58,20 @@ void say_units_error(int rc)
 		    strerror(-rc));
 }
 
+int check_names(char *const *names)
+{
+	char text[160], clean[FUSESVC_SUBJECT_SIZE];
+
+	for (; *names; names++) {
+		if (fusesvc_name_is_valid(*names))
+			continue;
+		(void)snprintf(text, sizeof(text), "%.100s: cannot be the name of a service",
+			       fusesvc_escape(*names, clean, sizeof(clean)));
+		return say_misuse(text);
+	}
+	return -1;
+}
+
 static void print_version(void)
 {
 	puts(PROGRAM " from " PACKAGE_STRING);

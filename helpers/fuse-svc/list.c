@@ -80,21 +80,6 @@ static void add_service(struct table *t, const struct service *s, const struct m
 	table_set_text(t, COL_PROBLEM, s->problem);
 }
 
-/* Returns -1 to go on, or the exit code. */
-static int check_names(char *const *names)
-{
-	char text[160], clean[FUSESVC_SUBJECT_SIZE];
-
-	for (; *names; names++) {
-		if (fusesvc_name_is_valid(*names))
-			continue;
-		(void)snprintf(text, sizeof(text), "%.100s: cannot be the name of a service",
-			       fusesvc_escape(*names, clean, sizeof(clean)));
-		return say_misuse(text);
-	}
-	return -1;
-}
-
 static int list(const struct invocation *inv)
 {
 	_cleanup_services_ struct services services = { 0 };

@@ -8,8 +8,10 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "doctor.h"
 #include "preset.h"
 
 #define RUNNER "fuse-svc-run"
@@ -62,7 +64,7 @@ static int add_sockets(struct services *s)
 	int rc = 0;
 
 	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
 	while (!rc && (errno = 0, entry = readdir(dir)))
 		if (fusesvc_name_is_valid(entry->d_name) &&
 		    fstatat(dirfd(dir), entry->d_name, &st, 0) == 0 && S_ISSOCK(st.st_mode))
@@ -116,7 +118,7 @@ static int look_for_listeners(struct services *s)
 {
 	_cleanup_(close_file) FILE *f = fopen("/proc/net/unix", "re");
 	_cleanup_free_ char *line = NULL;
-	unsigned int flags;
+	unsigned int flags, type;
 	size_t size = 0;
 	ssize_t len;
 
@@ -125,12 +127,15 @@ static int look_for_listeners(struct services *s)
 	while ((len = getline(&line, &size, f)) > 0) {
 		char *path = strchr(line, '/');
 
-		if (!path || sscanf(line, "%*s %*x %*x %x", &flags) != 1 || !(flags & SO_ACCEPTING))
+		if (!path || sscanf(line, "%*s %*x %*x %x %x", &flags, &type) != 2 ||
+		    !(flags & SO_ACCEPTING))
 			continue;
 		line[len - 1] = '\0';
 		for (size_t i = 0; i < s->n; i++)
-			if (s->service[i].has_socket && strcmp(s->service[i].socket, path) == 0)
+			if (s->service[i].has_socket && strcmp(s->service[i].socket, path) == 0) {
 				s->service[i].is_listening = true;
+				s->service[i].is_seqpacket = type == SOCK_SEQPACKET;
+			}
 	}
 	return ferror(f) ? -EIO : 0;
 }
@@ -139,25 +144,15 @@ static int look_for_listeners(struct services *s)
 static int find_preset_program(struct service *s)
 {
 	_cleanup_preset_ struct preset p = { 0 };
-	char text[PRESET_ERROR_SIZE];
 	struct preset_error e;
 	const char *program;
 	int rc = preset_load(s->command[1], &p, &e);
 
-	if (rc == -ENOMEM)
-		return rc;
-	if (!rc) {
-		rc = preset_find_program(&p, &program, &e);
-		s->program = strdup(rc ? p.programs.word[0] : program);
-		if (!s->program)
-			return -ENOMEM;
-	}
-	if (rc) {
-		s->has_no_program = true;
-		(void)snprintf(s->problem, sizeof(s->problem), "%s",
-			       preset_error_text(&e, text, sizeof(text)));
-	}
-	return 0;
+	if (rc)
+		return rc == -ENOMEM ? rc : 0;
+	rc = preset_find_program(&p, &program, &e);
+	s->program = strdup(rc ? p.programs.word[0] : program);
+	return s->program ? 0 : -ENOMEM;
 }
 
 static int find_program(struct service *s)
@@ -168,13 +163,7 @@ static int find_program(struct service *s)
 	if (s->has_preset)
 		return find_preset_program(s);
 	s->program = strdup(s->command[0]);
-	if (!s->program)
-		return -ENOMEM;
-	if (access(s->program, X_OK) < 0) {
-		s->has_no_program = true;
-		(void)snprintf(s->problem, sizeof(s->problem), "there is no %s", s->program);
-	}
-	return 0;
+	return s->program ? 0 : -ENOMEM;
 }
 
 /* Without a unit, or if nobody can be asked: no more than the socket tells. */
@@ -199,35 +188,6 @@ static int look_at_unit(struct services *all, struct service *s)
 	if (rc)
 		return rc == -ENOMEM ? rc : 0;
 	return find_program(s);
-}
-
-/* What comes first is what has to be mended first. */
-static void find_problem(struct service *s)
-{
-	const struct unit *u = s->unit;
-	char *buf = s->problem;
-	size_t size = sizeof(s->problem);
-
-	if (!service_is_known(s))
-		(void)snprintf(buf, size, "there is no such service");
-	else if (u && strcmp(u->load_state, "masked") == 0)
-		(void)snprintf(buf, size, "its unit is masked: systemctl unmask %s", u->name);
-	else if (u && strcmp(u->load_state, "loaded") != 0)
-		(void)snprintf(buf, size, "its unit is not understood (%s): systemctl status %s",
-			       u->load_state, u->name);
-	else if (s->has_no_program) /* which has been said */
-		return;
-	else if (u && strcmp(u->active_state, "failed") == 0)
-		(void)snprintf(buf, size, "its unit has failed (%s): systemctl status %s",
-			       u->result, u->name);
-	else if (!s->is_listening && u && strcmp(u->file_state, "disabled") == 0)
-		(void)snprintf(buf, size, "not enabled: systemctl enable --now %s", u->name);
-	else if (!s->is_listening && u)
-		(void)snprintf(buf, size, "nobody listens: systemctl restart %s", u->name);
-	else if (!s->is_listening)
-		(void)snprintf(buf, size, "nobody listens");
-	else if (!s->may_connect)
-		(void)snprintf(buf, size, "you may not connect (mode %04o)", s->mode);
 }
 
 static int choose(struct services *s, char *const *names)
@@ -259,7 +219,8 @@ int services_load(struct services *s, char *const *names, int *rc_units)
 	}
 	for (size_t i = 0; !rc && i < s->n; i++) {
 		rc = look_at_unit(s, &s->service[i]);
-		find_problem(&s->service[i]);
+		if (!rc)
+			rc = service_find_problem(s, &s->service[i]);
 	}
 	return rc;
 }

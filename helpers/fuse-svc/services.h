@@ -14,17 +14,17 @@
 
 struct service {
 	char name[FUSESVC_NAME_SIZE];
-	char *socket;	     /* its path, whether or not it is there */
-	bool has_socket;     /* it is */
-	bool is_listening;   /* somebody listens on it */
-	bool may_connect;    /* we may, as far as its mode says */
-	mode_t mode;	     /* of the socket; or as its unit would make it; or 0 */
-	struct unit *unit;   /* of the socket, or NULL */
-	char **command;	     /* what its units run, or NULL */
-	bool has_preset;     /* that is fuse-svc-run */
-	char *program;	     /* what really serves, or NULL: nobody knows */
-	bool has_no_program; /* it is not installed, or cannot be found */
-	char problem[512];   /* what keeps one from mounting by it; may have a stranger's bytes */
+	char *socket;	   /* its path, whether or not it is there */
+	bool has_socket;   /* it is */
+	bool is_listening; /* somebody listens on it */
+	bool is_seqpacket; /* as it should */
+	bool may_connect;  /* we may, as far as its mode says */
+	mode_t mode;	   /* of the socket; or as its unit would make it; or 0 */
+	struct unit *unit; /* of the socket, or NULL */
+	char **command;	   /* what its units run, or NULL */
+	bool has_preset;   /* that is fuse-svc-run */
+	char *program;	   /* what really serves, or NULL: nobody knows */
+	char problem[512]; /* what keeps one from mounting by it, clean; or "" */
 };
 
 struct services {

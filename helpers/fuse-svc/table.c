@@ -132,7 +132,7 @@ static char *clean(const char *text)
 	return buf;
 }
 
-void table_set_text(struct table *t, size_t column, const char *text)
+static void set_text(struct table *t, size_t column, const char *text, bool is_clean)
 {
 	int rc = 0;
 
@@ -143,11 +143,21 @@ void table_set_text(struct table *t, size_t column, const char *text)
 
 		if (t->options->columns[i] != column)
 			continue;
-		value = t->options->raw ? strdup(text) : clean(text);
+		value = is_clean ? strdup(text) : clean(text);
 		rc = value ? scols_line_refer_data(t->row, i, value) : -ENOMEM;
 	}
 	if (rc && !t->rc)
 		t->rc = rc;
+}
+
+void table_set_text(struct table *t, size_t column, const char *text)
+{
+	set_text(t, column, text, t->options->raw);
+}
+
+void table_set_clean_text(struct table *t, size_t column, const char *text)
+{
+	set_text(t, column, text, true);
 }
 
 static const char *size_text(uint64_t bytes, char *buf, size_t size)

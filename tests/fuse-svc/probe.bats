@@ -43,7 +43,7 @@ make_images() {
   assert_json '.sources[2] | del(.source)' \
     '{"type":"iso9660","service":null,"listening":false,"problem":"there is no such service"}'
   assert_json '.sources[3] | del(.source)' \
-    '{"type":"swap","service":"swap","listening":false,"problem":"nobody listens"}'
+    '{"type":"swap","service":"swap","listening":false,"problem":"left over: nobody listens any more; rm /run/filesystems/swap"}'
   [[ ! -s $log ]]
 }
 
