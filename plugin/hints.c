@@ -6,7 +6,6 @@
  * Only the child, who has no power, may call it. Must never fail, nor change the error that it is
  * about, nor understand more of an untrusted image than a few bytes at fixed places.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -17,8 +16,7 @@
 
 #include "svc.h"
 
-#define MAX_SOCKETS  256 /* that are looked at */
-#define SHORTEST_CUT 3	 /* letters that can stand for a longer name */
+#define MAX_SOCKETS 256 /* that are looked at */
 
 static void set_hint(struct svc_mount *m, uint32_t code, const char *name)
 {
@@ -46,47 +44,6 @@ static bool has_unit(const char *name)
 	return false;
 }
 
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int ab = a < b ? a : b;
-
-	return ab < c ? ab : c;
-}
-
-/* How many letters to add, drop or change. */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[FUSESVC_NAME_SIZE + 1];
-	size_t len = strlen(b);
-
-	for (unsigned int j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned int i = 1; *a; i++, a++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= len; j++) {
-			bool same = tolower((unsigned char)*a) == tolower((unsigned char)b[j - 1]);
-			unsigned int up = row[j];
-
-			row[j] = min3(row[j - 1] + 1, up + 1, diagonal + !same);
-			diagonal = up;
-		}
-	}
-	return row[len];
-}
-
-/* As a slip of the finger, or cut off: "archiv", "iso". 0: not at all; else the less the nearer. */
-static unsigned int nearness(const char *wrong, const char *right)
-{
-	size_t len = strlen(wrong);
-	unsigned int d = distance(wrong, right);
-
-	if (d <= (len < 5 ? 1 : 2))
-		return d + 1;
-	return len >= SHORTEST_CUT && strncasecmp(wrong, right, len) == 0 ? 4 : 0;
-}
-
 /* The socket whose name is nearest to that of the service that is not there. */
 static bool find_near_socket(const char *wrong, char *near, size_t size)
 {
@@ -100,7 +57,7 @@ static bool find_near_socket(const char *wrong, char *near, size_t size)
 		if ((entry->d_type != DT_SOCK && entry->d_type != DT_UNKNOWN) ||
 		    !fusesvc_name_is_valid(entry->d_name))
 			continue;
-		n = nearness(wrong, entry->d_name);
+		n = svc_nearness(wrong, entry->d_name);
 		if (n && n < best) {
 			best = n;
 			(void)snprintf(near, size, "%.*s", (int)size - 1, entry->d_name);

@@ -60,6 +60,12 @@ extern const struct svc_module fuse_svc_module;
 const char *svc_service_of_type(const char *fstype);
 
 /*
+ * Is the one name the other with a slip of the finger, or cut off: "archiv", "iso"? 0: no; else,
+ * the less the nearer. @right is a valid name.
+ */
+unsigned int svc_nearness(const char *wrong, const char *right) _nonnull_all_;
+
+/*
  * Opens a source to look into it, but nothing that an open alone could block on or change: -EISDIR,
  * or -EINVAL, if it is neither a regular file nor a block device.
  */

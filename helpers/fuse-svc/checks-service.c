@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "checks.h"
+#include "module.h"
 #include "preset.h"
 
 const struct service *find_service(const struct doctor *d, const char *name)
@@ -19,39 +20,15 @@ const struct service *find_service(const struct doctor *d, const char *name)
 	return NULL;
 }
 
-/* How many characters have to be changed, added or taken away: Levenshtein's distance. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[FUSESVC_NAME_SIZE + 1], len = strlen(b);
-
-	for (size_t i = 0; i <= len; i++)
-		row[i] = i;
-	for (; *a; a++) {
-		size_t diagonal = row[0]++;
-
-		for (size_t i = 1; i <= len; i++) {
-			size_t best = diagonal + (*a != b[i - 1]);
-
-			diagonal = row[i];
-			if (row[i] + 1 < best)
-				best = row[i] + 1;
-			if (row[i - 1] + 1 < best)
-				best = row[i - 1] + 1;
-			row[i] = best;
-		}
-	}
-	return row[len];
-}
-
 const struct service *near_service(const struct doctor *d, const char *name)
 {
-	size_t nearest = strlen(name) / 2 < 3 ? strlen(name) / 2 + 1 : 4;
 	const struct service *found = NULL;
+	unsigned int nearest = UINT_MAX;
 
 	for (size_t i = 0; i < d->services->n; i++) {
-		size_t n = distance(name, d->services->service[i].name);
+		unsigned int n = svc_nearness(name, d->services->service[i].name);
 
-		if (n < nearest) {
+		if (n && n < nearest) {
 			nearest = n;
 			found = &d->services->service[i];
 		}
