@@ -19,7 +19,10 @@ setup_file() {
   systemctl enable --quiet --now "$unit" fuse-svc-ext4.socket
 }
 
-teardown_file() { systemctl disable --quiet --now "$unit" fuse-svc-ext4.socket; }
+teardown_file() {
+  systemctl disable --quiet --now "$unit" fuse-svc-ext4.socket
+  rm -f "$socket" /run/filesystems/ext4
+}
 
 setup() {
   prepare_systemd
