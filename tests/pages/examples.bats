@@ -183,7 +183,7 @@ take_preset() {
   mnt=$PWD/file
   : >"$mnt"
   run_command mount -t fuse.svc.view disk.img "$mnt"
-  assert_mount_fails 32 'Not a directory'
+  assert_mount_fails 32 'the mount point is a file, but service "view" mounts on a directory'
 }
 
 @test "fuse_service(3): its units" {
