@@ -99,6 +99,7 @@ same_strings() {
 }
 
 corrupt_arguments() {
+  local size
   # cut short
   corrupt 'argv-cut 0' 'argv-cut 1' 'argv-cut 7' 'argv-cut 8' 'argv-cut 31' 'argv-cut 32' \
     'argv-cut 35' 'argv-cut 36' 'argv-cut -9'
@@ -115,9 +116,10 @@ corrupt_arguments() {
     "argv-hex $(same_strings)"
   # without an end, with two
   corrupt 'argv-poke 35 0x61' 'argv-poke 33 0' 'argv-poke 32 0' 'argv-poke -9 0x61'
-  # changed after it was sent
-  corrupt 'argv-patch; shrink 0' 'argv-patch; shrink 4' 'argv-patch; shrink 20' \
-    'argv-patch; shrink 34'
+  # changed after it was sent, and perhaps after it was read
+  for size in 0 4 20 34; do
+    attack '' "hello; argv-patch; shrink $size; fusedev fuse; refuse 1"
+  done
   # what has the form, but overlaps
   attack '' 'hello; argv-patch 16 32 20 4; fusedev fuse; refuse 1'
   attack '' 'hello; argv-patch 16 33 20 3 24 34 28 2; fusedev fuse; refuse 1'
