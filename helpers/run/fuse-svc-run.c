@@ -12,14 +12,19 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "clock.h"
 #include "run.h"
 #include "server-args.h"
+
+#define LOCK_PATIENCE_MS 1000
+#define LOCK_RETRY_MS	 20
 
 /* All that main() makes, in its order. */
 struct program {
@@ -132,11 +137,15 @@ static int lock_source(struct run *r)
 	r->lock_fd = fcntl(r->files[0].fd, F_DUPFD_CLOEXEC, 0);
 	if (r->lock_fd < 0)
 		return -errno;
-	/* Where files cannot be locked at all, they are not. */
-	return flock(r->lock_fd, LOCK_NB | (r->read_only ? LOCK_SH : LOCK_EX)) < 0 &&
-			       errno == EWOULDBLOCK
-		       ? -EBUSY
-		       : 0;
+	/* A server whose mount failed a moment ago may not have ended yet. */
+	for (int64_t end = now_ms() + LOCK_PATIENCE_MS;;) {
+		if (flock(r->lock_fd, LOCK_NB | (r->read_only ? LOCK_SH : LOCK_EX)) == 0 ||
+		    errno != EWOULDBLOCK) /* where files cannot be locked at all, they are not */
+			return 0;
+		if (now_ms() >= end)
+			return -EBUSY;
+		(void)poll(NULL, 0, LOCK_RETRY_MS);
+	}
 }
 
 static void fail_as_locked(struct run *r)
@@ -177,9 +186,7 @@ static int look_at_source(struct run *r)
 		fail_as_locked(r);
 	else if (rc)
 		return fail_by_errno(r, r->source, rc);
-	if (!rc && r->read_only && !want_read_only)
-		(void)fusesvc_server_message(r->server, FUSESVC_MSG_WARNING, FUSESVC_NO_PROGRESS,
-					     "the source cannot be written to: mounting it read-only");
+	r->is_write_refused = r->read_only && !want_read_only;
 	return rc;
 }
 

@@ -203,6 +203,9 @@ static void say_goodbye(struct run *r)
 	r->state = RUN_UP;
 	close_fd_keep_errno(steal_fd(&r->fuse_fd));
 	run_close_files(r);
+	if (r->is_write_refused)
+		(void)fusesvc_server_message(r->server, FUSESVC_MSG_WARNING, FUSESVC_NO_PROGRESS,
+					     "the source cannot be written to: mounted read-only");
 	(void)fusesvc_server_bye(r->server, 0);
 }
 

@@ -51,6 +51,7 @@ struct run {
 	const char *target;  /* likewise */
 	bool source_is_file; /* else only the server can tell what it is */
 	bool read_only;
+	bool is_write_refused; /* to the source; the caller wanted it */
 	bool allow_other;
 	bool default_permissions;
 

@@ -341,7 +341,7 @@ unclean_ext4() {
     stock_mount -t "fuse.svc.$type" "$loop" "$mnt"
     assert_status 0
     assert_equal "$stderr" \
-      "mount.fuse.svc: $mnt: $type: warning: the source cannot be written to: mounting it read-only"
+      "mount.fuse.svc: $mnt: $type: warning: the source cannot be written to: mounted read-only"
     assert_option ro
     assert_same "$type" "$src" "$mnt"
     unmount

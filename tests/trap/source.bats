@@ -110,7 +110,7 @@ no_signals='(0000000[01]80000000|0{16})' # two are the C library's, which lets n
   odd_mount || true
   chattr -i "$img"
   assert_status 0
-  [[ $stderr == *'warning: the source cannot be written to: mounting it read-only' ]]
+  [[ $stderr == *'warning: the source cannot be written to: mounted read-only' ]]
   assert_option ro
   assert_log 'open /source O_RDWR: EROFS' 'open /source O_RDONLY: OK'
   unmount
