@@ -15,7 +15,7 @@
 #define MAX_RULES     128
 #define MAX_NAMED     3 /* in one line */
 #define SANDBOX_DIR   "fuse-svc-.service.d"
-#define SANDBOX_CONF  "sandbox.conf"
+#define SANDBOX_CONF  "10-sandbox.conf"
 #define LINE_SIZE     1024
 #define SETTINGS_SIZE 2048
 
@@ -123,10 +123,10 @@ static const char *base_name(const char *path)
 static bool is_in_place_of_ours(const char *path)
 {
 	return strcmp(base_name(path), SANDBOX_CONF) == 0 ||
-	       strcmp(base_name(path), "trap.conf") == 0;
+	       strcmp(base_name(path), "20-trap.conf") == 0;
 }
 
-/* What keeps sandbox.conf from being read. NULL: it is read, or nobody knows why not. */
+/* What keeps 10-sandbox.conf from being read. NULL: it is read, or nobody knows why not. */
 static const char *find_mask(const struct unit *unit, char *path, size_t size)
 {
 	static const char *const dirs[] = { "/etc/systemd/system", "/run/systemd/system",

@@ -13,10 +13,10 @@
 
 /* Drop-ins, as they come on top of each other. */
 enum sandbox_layer {
-	SANDBOX_BASE = 1 << 0,	    /* sandbox.conf, of all services */
-	SANDBOX_TRAP = 1 << 1,	    /* trap.conf, of those behind fuse-svc-run */
-	SANDBOX_SSHFS = 1 << 2,	    /* sshfs.conf */
-	SANDBOX_GOCRYPTFS = 1 << 3, /* gocryptfs.conf */
+	SANDBOX_BASE = 1 << 0,	    /* 10-sandbox.conf, of all services */
+	SANDBOX_TRAP = 1 << 1,	    /* 20-trap.conf, of those behind fuse-svc-run */
+	SANDBOX_SSHFS = 1 << 2,	    /* 20-sshfs.conf */
+	SANDBOX_GOCRYPTFS = 1 << 3, /* 20-gocryptfs.conf */
 	SANDBOX_USER = 1 << 4,	    /* the source is a directory: fuse-svc-preset(5) lets the
 				     * unit show it, and have the user who may use it */
 };

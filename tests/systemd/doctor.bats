@@ -296,8 +296,8 @@ add_user() { getent passwd carol >/dev/null || useradd carol; }
 # The sandbox
 #
 
-# Drop-ins are read in the order of their names, whatever folder they are in: what comes before
-# sandbox.conf has no effect on what that says.
+# Drop-ins are read in the order of their names, whatever folder they are in: so ours begin with
+# numbers, and what "systemctl edit" writes, override.conf, comes after them.
 
 @test "sandbox: one drop-in, several settings" {
   drop_in "$template" zz.conf '[Service]' MemoryMax=infinity PrivateNetwork=no User=root \
@@ -310,8 +310,11 @@ add_user() { getent passwd carol >/dev/null || useradd carol; }
 }
 
 @test "sandbox: what counts is what systemd makes of it" {
-  drop_in "$template" override.conf '[Service]' PrivateNetwork=no
+  drop_in "$template" 00-early.conf '[Service]' PrivateNetwork=no
   assert_healthy
+  drop_in "$template" override.conf '[Service]' PrivateNetwork=no
+  assert_found "problem sandbox $admin/$template.d/override.conf"
+  assert_mended
 }
 
 @test "sandbox: a drop-in for all services is told once" {
@@ -330,14 +333,14 @@ add_user() { getent passwd carol >/dev/null || useradd carol; }
 
 @test "sandbox: a file in the place of the one that is shipped" {
   mkdir -p "$admin/fuse-svc-.service.d"
-  ln -s /dev/null "$admin/fuse-svc-.service.d/sandbox.conf"
+  ln -s /dev/null "$admin/fuse-svc-.service.d/10-sandbox.conf"
   systemctl daemon-reload
-  assert_found "problem sandbox $admin/fuse-svc-.service.d/sandbox.conf"
+  assert_found "problem sandbox $admin/fuse-svc-.service.d/10-sandbox.conf"
   assert_mended
-  sed 's/^PrivateNetwork=yes/PrivateNetwork=no/' "$units/fuse-svc-.service.d/sandbox.conf" \
-    >"$admin/fuse-svc-.service.d/sandbox.conf"
+  sed 's/^PrivateNetwork=yes/PrivateNetwork=no/' "$units/fuse-svc-.service.d/10-sandbox.conf" \
+    >"$admin/fuse-svc-.service.d/10-sandbox.conf"
   systemctl daemon-reload
-  assert_found "problem sandbox $admin/fuse-svc-.service.d/sandbox.conf"
+  assert_found "problem sandbox $admin/fuse-svc-.service.d/10-sandbox.conf"
   assert_mended
 }
 

@@ -100,7 +100,7 @@ clean_up_systemd() {
   our_mounts | while read -r _ _ _ _ target _; do
     umount --lazy --no-canonicalize "$target" || true
   done
-  rm -f /run/mount/utab /etc/systemd/system/fuse-svc-*.d/test.conf
+  rm -f /run/mount/utab /etc/systemd/system/fuse-svc-*.d/{test,override}.conf
   systemctl stop 'fuse-svc-*@*.service' || true
   systemctl reset-failed
   return "$rc"

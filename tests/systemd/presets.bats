@@ -61,7 +61,7 @@ check_preset() {
   chown -R daemon: "$cipher"
   mkdir -p "$drop_in"
   printf '[Service]\nDynamicUser=no\nUser=daemon\nPrivateUsers=yes\nBindPaths=%s\n' \
-    "$cipher" >"$drop_in/test.conf"
+    "$cipher" >"$drop_in/override.conf"
   systemctl daemon-reload
   systemctl start fuse-svc-gocryptfs.socket
   run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
@@ -79,7 +79,7 @@ check_preset() {
   run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
   assert_equal "$status" 32
   [[ $stderr == *[Pp]assword* ]] || fail "other words: $stderr"
-  rm "$drop_in/test.conf"
+  rm "$drop_in/override.conf"
   systemctl daemon-reload
 }
 

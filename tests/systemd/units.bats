@@ -45,12 +45,12 @@ assert_content() {
   done
 }
 
-# exposure_limit NAME: what trap.conf allows counts, although nobody there has a privilege that it
+# exposure_limit NAME: what 20-trap.conf allows counts, although nobody there has a privilege that it
 # would be of use with; and so does the network.
 exposure_limit() {
   if [[ $1 == sshfs ]]; then
     echo 1.6
-  elif [[ -e $units/fuse-svc-$1@.service.d/trap.conf ]]; then
+  elif [[ -e $units/fuse-svc-$1@.service.d/20-trap.conf ]]; then
     echo 0.7
   else
     echo 0.5
