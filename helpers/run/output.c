@@ -70,6 +70,7 @@ static const char *skip_names(const struct output *o, const char *line)
 {
 	const char *program = o->program ? o->program : "", *last = strrchr(program, '/');
 
+	line += strspn(line, " ");
 	line = skip_name(line, o->service ? o->service : "");
 	line = skip_name(line, program);
 	return last ? skip_name(line, last + 1) : line;
@@ -134,6 +135,8 @@ void output_text(const struct output *o, char *buf, size_t size)
 
 	buf[0] = '\0';
 	for (unsigned int i = first; i < o->n && len + 1 < size; i++) {
+		if (len && buf[len - 1] == '.') /* a sentence, in a list now */
+			len--;
 		(void)snprintf(buf + len, size - len, "%s%s", len ? "; " : "",
 			       o->last[i % OUTPUT_LINES]);
 		len += strlen(buf + len);

@@ -69,6 +69,25 @@ static void add_words(char *text, size_t size, const char *words)
 	(void)snprintf(text + len, size - len, "%s%s", len ? "; " : "", words);
 }
 
+/*
+ * Some say all on standard output. A step that checks the source says what is wrong there, and on
+ * standard error no more than that it gives up.
+ */
+static void last_words(const struct run *r, char *text, size_t size)
+{
+	char errors[FUSESVC_MESSAGE_SIZE / 2];
+
+	output_text(&r->output[1], errors, sizeof(errors));
+	if (!errors[0]) {
+		output_text(&r->output[0], text, size);
+	} else if (r->step.program) {
+		output_text(&r->output[0], text, size - sizeof(errors));
+		add_words(text, size, errors);
+	} else {
+		output_text(&r->output[1], text, size);
+	}
+}
+
 /* All of it goes to the log, too: who mounts may be gone. */
 void run_fail(struct run *r, const char *why)
 {
@@ -78,9 +97,7 @@ void run_fail(struct run *r, const char *why)
 		return;
 	r->state = RUN_FAILED;
 	end_output(r);
-	output_text(&r->output[1], text, sizeof(text));
-	if (!text[0]) /* some say all on standard output */
-		output_text(&r->output[0], text, sizeof(text));
+	last_words(r, text, sizeof(text));
 	if (why && (!text[0] || is_crash(r))) /* then the last words were not about that */
 		add_words(text, sizeof(text), why);
 	(void)fprintf(

@@ -62,7 +62,7 @@ assert_like() {
   make_image ext4 "$img" "$src" 4M
   truncate -s 2M "$img"
   try ext4
-  assert_like 32 "ext4: *$img: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY.*"
+  assert_like 32 "ext4: $img: The filesystem size *; $img: UNEXPECTED INCONSISTENCY; RUN fsck MANUALLY*"
 }
 
 @test "an empty file" {

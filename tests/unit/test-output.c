@@ -47,6 +47,7 @@ static void lines(void **state)
 	expect_line("one", NAME, "one");
 	expect_line("one\ntwo\r\nthree\rfour\n", NAME, "one; two; three; four");
 	expect_line("one\ntwo\nthree\nfour\nfive\n\n", NAME, "two; three; four; five");
+	expect_line("One.\n  two..\n\tthree.\n", NAME, "One; two.; three.");
 	begin(NAME);
 	say("one\0two", 7);
 	expect("one; two");
