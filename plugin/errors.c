@@ -147,6 +147,7 @@ static const struct {
 } hints[] = {
 	{ SVC_HINT_NEAR, "did you mean \"%h\"? \"fuse-svc list\" shows all" },
 	{ SVC_HINT_ENABLE, "systemctl enable --now " UNIT ".socket" },
+	{ SVC_HINT_DOCTOR, "fuse-svc doctor %n" },
 	{ SVC_HINT_NO_UNIT,
 	  "there is no unit " UNIT ".socket; \"fuse-svc list\" shows all services" },
 	{ SVC_HINT_LISTEN,
@@ -155,7 +156,7 @@ static const struct {
 				"systemctl edit " UNIT ".socket" },
 	{ SVC_HINT_ACTIVATE_MODE,
 	  "root can let users: chmod 222 %s, and for good scripts/activate -m 0222" },
-	{ SVC_HINT_JOURNAL, "journalctl -u '" UNIT "@*'" },
+	{ SVC_HINT_JOURNAL, "journalctl -u '" UNIT "@*'; fuse-svc doctor %n" },
 	{ SVC_HINT_LOG, "its log is where scripts/activate was started, or in its -l FILE" },
 	{ SVC_HINT_NAME_IT,
 	  "use -t fuse.svc.NAME or -o svc=NAME, \"fuse-svc list\" shows all services" },

@@ -92,6 +92,7 @@ enum svc_hint_code {
 	SVC_HINT_NONE,
 	SVC_HINT_NEAR, /* a service of nearly that name, which is there */
 	SVC_HINT_ENABLE,
+	SVC_HINT_DOCTOR,
 	SVC_HINT_NO_UNIT,
 	SVC_HINT_LISTEN, /* without systemd */
 	SVC_HINT_SOCKET_MODE,

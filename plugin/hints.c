@@ -68,12 +68,21 @@ static bool find_near_socket(const char *wrong, char *near, size_t size)
 	return best != UINT_MAX;
 }
 
+static bool is_masked(const char *name)
+{
+	char path[PATH_MAX], target[sizeof("/dev/null")];
+
+	(void)snprintf(path, sizeof(path), "/etc/systemd/system/fuse-svc-%s.socket", name);
+	return readlink(path, target, sizeof(target)) == (ssize_t)strlen("/dev/null") &&
+	       memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
+}
+
 static void look_for_service(struct svc_mount *m)
 {
 	char near[FUSESVC_NAME_SIZE];
 
 	if (has_unit(m->name) && is_systemd())
-		set_hint(m, SVC_HINT_ENABLE, NULL);
+		set_hint(m, is_masked(m->name) ? SVC_HINT_DOCTOR : SVC_HINT_ENABLE, NULL);
 	else if (m->error.err == ENOENT && !m->is_guess && !has_unit(m->name) &&
 		 find_near_socket(m->name, near, sizeof(near)))
 		set_hint(m, SVC_HINT_NEAR, near);
@@ -128,15 +137,15 @@ static bool is_known_type(const char *name)
 	return false;
 }
 
-/* ext2, ext3 and ext4 are one family; a service of a name of its own may be for any of the rest. */
+/*
+ * ext2, ext3 and ext4 are one family; a service of a name of its own may be for anything. Without a
+ * name, none was for it.
+ */
 static bool is_type_of_service(const char *name, const char *type)
 {
-	bool is_container = strcmp(type, "iso9660") == 0 || strcmp(type, "archive") == 0;
+	bool is_ext = strncmp(name, "ext", 3) == 0 && strncmp(type, "ext", 3) == 0;
 
-	return strcmp(name, type) == 0 ||
-	       (strncmp(name, "ext", 3) == 0 && strncmp(type, "ext", 3) == 0 &&
-		strlen(name) == 4) ||
-	       (is_container && *name && !is_known_type(name)) ||
+	return strcmp(name, type) == 0 || (*name && !is_known_type(name)) || is_ext ||
 	       (strcmp(type, "iso9660") == 0 && strcmp(name, "archive") == 0);
 }
 
@@ -184,10 +193,13 @@ static void name_log(struct svc_mount *m)
 	set_hint(m, is_systemd() ? SVC_HINT_JOURNAL : SVC_HINT_LOG, NULL);
 }
 
-/* A server that has not looked at the source cannot have failed by what is in it. */
+/*
+ * A server that has not looked at the source cannot have failed by what is in it, and one that
+ * speaks of an option did not.
+ */
 static void look_why_server_failed(struct svc_mount *m)
 {
-	if (m->was_source_opened)
+	if (m->was_source_opened && !strstr(m->words, "option"))
 		look_at_source(m);
 	if (!m->hint.code && !*m->words)
 		name_log(m);

@@ -188,7 +188,13 @@ bytes() { printf '%b' "$1" | dd of="$img" bs=1 seek="$2" conv=notrunc status=non
   stock_mount -t fuse.svc.ext3 "$img" "$mnt"
   assert_says 32 'ext3: damaged' # the same family
   use_peer "$img" "$mnt"
-  assert_says 32 'peer: damaged; the source looks like "ext4": -t fuse.svc.ext4'
+  assert_says 32 'peer: damaged' # who knows what it is for
+  start_peer squashfs
+  stock_mount -t fuse.svc.squashfs "$img" "$mnt"
+  assert_says 32 'squashfs: damaged; the source looks like "ext4": -t fuse.svc.ext4'
+  obey hello args 'open $SOURCE O_RDONLY' 'msg 3 unknown option "x"' 'bye 1'
+  stock_mount -t fuse.svc.squashfs "$img" "$mnt"
+  assert_says 32 'squashfs: unknown option "x"' # which is not about what is in it
   obey hello args 'msg 3 what is foo?' 'bye 1'
   use_peer -o foo "$img" "$mnt"
   assert_says 32 'peer: what is foo?' # it has not even looked at it

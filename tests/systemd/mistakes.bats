@@ -54,6 +54,13 @@ assert_mended() {
   assert_mended 'systemctl enable --now fuse-svc-iso9660.socket' try '' "$BATS_FILE_TMPDIR/image.iso"
   systemctl disable --quiet --now fuse-svc-iso9660.socket
 
+  systemctl mask --quiet --now fuse-svc-archive.socket
+  rm -f "$at/archive"
+  try .archive
+  assert_says 32 "service \"archive\": not available (no socket $at/archive); fuse-svc doctor archive"
+  systemctl unmask --quiet fuse-svc-archive.socket
+  systemctl start fuse-svc-archive.socket
+
   # A socket that nobody listens on, as one that was killed leaves it.
   systemctl stop fuse-svc-archive.socket
   rm -f "$at/archive"
@@ -69,7 +76,7 @@ assert_mended() {
   printf '[Service]\nExecStart=\nExecStart=/not/there\n' >"$drop_in"
   systemctl daemon-reload
   try .archive
-  assert_says 32 "service \"archive\": ended before the file system was up; journalctl -u 'fuse-svc-archive@*'"
+  assert_says 32 "service \"archive\": ended before the file system was up; journalctl -u 'fuse-svc-archive@*'; fuse-svc doctor archive"
   journalctl --sync
   journalctl -u 'fuse-svc-archive@*' | grep -q 'status=203/EXEC'
   systemctl reset-failed
