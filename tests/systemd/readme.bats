@@ -227,7 +227,7 @@ make_sys() {
   make_stick ntfs
   plug_in "$reader/stick.img"
   follow preset
-  shows /mnt/HELLO.TXT
+  shows ' root root ' /mnt/HELLO.TXT
   systemctl disable --quiet --now fuse-svc-lowntfs.socket
   used=()
   rm -r "$system"/fuse-svc-lowntfs* /etc/fuse-svc
