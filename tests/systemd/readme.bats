@@ -298,6 +298,7 @@ assert_excerpt() {
 
   cp "$file" "$reader/server.c"
   follow server
+  ! grep -h '^D' "$system"/fuse-svc-content* || fail "this describes another service"
   assert_equal "$stdout" "$(cat /etc/hostname)"
   "/usr/local/libexec/fuse-svc/content" /etc/hostname "$mnt"
   cmp /etc/hostname "$mnt/content"
