@@ -145,28 +145,39 @@ void check_helper_nosuid(struct doctor *d)
 	doctor_mend(d, "mount -o remount,bind,suid \"$(findmnt -no TARGET -T %s)\"", path);
 }
 
+/* Which services users shall have, only who names them can say. */
+static void tell_all_closed(struct doctor *d, const char *path)
+{
+	const char *how = d->services->units
+				  ? "systemctl edit fuse-svc-NAME.socket, SocketMode=0222"
+				  : "chmod 0222 " FUSE_SVC_SOCKET_DIR "/NAME";
+
+	doctor_find(d, DOCTOR_WARNING, path,
+		    "set-user-ID, but users may connect to no service: none can mount%s%s",
+		    *d->names ? "" : "; choose which: ", *d->names ? "" : how);
+	for (size_t i = 0; i < d->services->n; i++)
+		if (d->services->service[i].is_listening)
+			mend_socket_mode(d, &d->services->service[i], USERS_SOCKET_MODE);
+}
+
 /* Who may mount is said twice: by the helper, and by each socket. */
 void check_users_may_mount(struct doctor *d)
 {
-	const struct service *open_one = NULL, *closed_one = NULL;
+	const struct service *open_one = NULL;
 	char path[PATH_MAX];
+	bool is_any = false;
 
 	if (!find_helper(MOUNT_HELPER, path, sizeof(path)))
 		return;
 	for (size_t i = 0; i < d->services->n; i++) {
 		const struct service *s = &d->services->service[i];
 
-		if (!s->is_listening)
-			continue;
-		if (s->mode & S_IWOTH)
+		is_any |= s->is_listening;
+		if (s->is_listening && (s->mode & S_IWOTH))
 			open_one = s;
-		else
-			closed_one = s;
 	}
-	if (is_helper_setuid() && closed_one && !open_one) {
-		doctor_find(d, DOCTOR_WARNING, path,
-			    "set-user-ID, but users may connect to no service: none can mount");
-		mend_socket_mode(d, closed_one, USERS_SOCKET_MODE);
+	if (is_helper_setuid() && is_any && !open_one) {
+		tell_all_closed(d, path);
 	} else if (!is_helper_setuid() && d->uid != 0) {
 		doctor_find(d, *d->names ? DOCTOR_PROBLEM : DOCTOR_WARNING, path,
 			    "not set-user-ID: only root can mount");

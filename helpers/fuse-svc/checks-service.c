@@ -68,6 +68,16 @@ bool has_preset_service(const struct doctor *d)
 	return false;
 }
 
+bool is_for_root(const struct service *s)
+{
+	_cleanup_preset_ struct preset p = { 0 };
+	struct preset_error e = { 0 };
+	char path[PATH_MAX];
+	const char *name = preset_name(s, path, sizeof(path));
+
+	return name && preset_load(name, &p, &e) == 0 && p.has_text_source;
+}
+
 void check_service_unknown(struct doctor *d)
 {
 	for (char *const *name = d->names; *name; name++) {

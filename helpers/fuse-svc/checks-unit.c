@@ -43,6 +43,8 @@ void mend_socket_mode(struct doctor *d, const struct service *s, const char *mod
 {
 	char line[32];
 
+	if (!is_named(d, s) || is_for_root(s))
+		return;
 	(void)snprintf(line, sizeof(line), "SocketMode=%s", mode);
 	if (s->unit)
 		mend_socket_unit(d, s, "mode", line);

@@ -50,7 +50,10 @@ void check_unit_transient(struct doctor *d, const struct service *s);
 void check_unit_inactive(struct doctor *d, const struct service *s);
 void check_unit_accept(struct doctor *d, const struct service *s);
 void check_instances(struct doctor *d, const struct service *s);
-/* Commands that set the mode of a service's socket, or where and how it listens, for good. */
+/*
+ * Commands that set the mode of a service's socket, or where and how it listens, for good. The mode
+ * is never that of a service which nobody asked for, nor of one that is root's: is_for_root().
+ */
 #define USERS_SOCKET_MODE "0222" /* all may connect */
 void mend_socket_mode(struct doctor *d, const struct service *s, const char *mode);
 void mend_socket_listen(struct doctor *d, const struct service *s);
@@ -68,11 +71,15 @@ const struct service *find_service(const struct doctor *d, const char *name);
 /* The one whose name is most like it; NULL if none is. */
 const struct service *near_service(const struct doctor *d, const char *name);
 bool has_preset_service(const struct doctor *d);
+/* Its source is no file that a caller must be able to open: what it reaches, its user decides. */
+bool is_for_root(const struct service *s) _nonnull_all_;
 
 /* checks-sandbox.c */
 void check_sandbox(struct doctor *d, const struct service *s);
 
-/* doctor.c: is it asked for, or in use? */
+/* doctor.c: is it asked for by its name? */
+bool is_named(const struct doctor *d, const struct service *s) _nonnull_all_;
+/* Or, if none is, in use? */
 bool is_examined(const struct doctor *d, const struct service *s) _nonnull_all_;
 
 #endif /* FUSE_SVC_CHECKS_H */

@@ -181,7 +181,7 @@ static const struct {
 	{ "sandbox", check_sandbox, false },
 };
 
-static bool is_named(const struct doctor *d, const struct service *s)
+bool is_named(const struct doctor *d, const struct service *s)
 {
 	for (char *const *name = d->names; *name; name++)
 		if (strcmp(*name, s->name) == 0)
@@ -242,8 +242,8 @@ static char *join(const char *mend)
 
 int service_find_problem(const struct services *all, struct service *s)
 {
-	char *const no_names[] = { NULL };
-	_cleanup_(doctor_free) struct doctor d = { .names = no_names, .services = all };
+	char *const names[] = { s->name, NULL };
+	_cleanup_(doctor_free) struct doctor d = { .names = names, .services = all };
 	_cleanup_free_ char *mend = NULL;
 	const struct doctor_finding *f;
 

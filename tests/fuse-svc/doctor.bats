@@ -56,11 +56,11 @@ assert_healthy() {
 
 commands() { sed -n 's/^    //p' <<<"$stdout"; }
 
-# assert_mended: by what is printed, as a person would copy it
+# assert_mended [NAME...]: by what is printed, as a person would copy it
 assert_mended() {
   [[ -n $(commands) ]] || fail "no command" || return
   bash -e <<<"$(commands)" || fail "it cannot be mended by: $(commands)" || return
-  assert_healthy
+  assert_healthy "$@"
 }
 
 #
@@ -187,11 +187,26 @@ restore_helper() { install -m 755 "$FSVC_HELPER" /sbin/mount.fuse.svc; }
   start_peer
   chmod u+s /sbin/mount.fuse.svc
   assert_found "warning users-may-mount /sbin/mount.fuse.svc"
-  assert_text "chmod 0222 /run/filesystems/peer"
-  assert_mended
+  assert_text "choose which: chmod 0222 /run/filesystems/NAME"
+  [[ -z $(commands) ]]
+  assert_found "warning users-may-mount /sbin/mount.fuse.svc" peer
+  assert_equal "$(commands)" "chmod 0222 /run/filesystems/peer"
+  assert_mended peer
+  assert_healthy
   chmod u-s /sbin/mount.fuse.svc
   assert_found "warning users-may-mount /run/filesystems/peer"
   assert_mended
+  chmod u-s /sbin/mount.fuse.svc
+}
+
+@test "users: nobody opens what they did not name, nor what is root's" {
+  start_peer peer gocryptfs sshfs
+  chmod u+s /sbin/mount.fuse.svc
+  doctor peer
+  assert_equal "$(commands)" "chmod 0222 /run/filesystems/peer"
+  doctor gocryptfs sshfs
+  assert_text "users may connect to no service"
+  [[ $stdout != *"0222"* ]]
   chmod u-s /sbin/mount.fuse.svc
 }
 
