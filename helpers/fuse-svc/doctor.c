@@ -200,11 +200,12 @@ static bool has_mount(const struct doctor *d, const struct service *s)
 	return false;
 }
 
+/* A socket alone may be what a unit has left behind. */
 bool is_examined(const struct doctor *d, const struct service *s)
 {
 	if (*d->names)
 		return is_named(d, s);
-	return s->has_socket || has_mount(d, s) || d->in_fstab[s - d->services->service] ||
+	return s->is_listening || (s->has_socket && !s->unit) || has_mount(d, s) || d->in_fstab[s - d->services->service] ||
 	       (s->unit && (strncmp(s->unit->file_state, "enabled", strlen("enabled")) == 0 ||
 			    strcmp(s->unit->active_state, "inactive") != 0));
 }
