@@ -5,6 +5,7 @@
  */
 #include <libmount.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "module.h"
 
 #define FSTAB	       "/etc/fstab"
+#define REQUIRES       "x-systemd.requires"
 #define FIELDS	       4 /* source, target, type, options */
 #define OPTIONS_PREFIX "[[:space:]]*([^[:space:]]+[[:space:]]+){3}[^[:space:]]+"
 
@@ -95,15 +97,30 @@ static bool is_mounted_at_boot(const struct doctor *d, const struct line *l)
 	       !has_option(l, "x-systemd.automount");
 }
 
+/* A command of sed(1) for a line. systemd has units made of the file as it was. */
+static void mend_line(struct doctor *d, const struct line *l, const char *flags, const char *format,
+		      ...) __attribute__((format(printf, 4, 5)));
+static void mend_line(struct doctor *d, const struct line *l, const char *flags, const char *format,
+		      ...)
+{
+	char script[PATH_MAX];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(script, sizeof(script), format, args);
+	va_end(args);
+	doctor_mend(d, "sed -i%s '%us/%s/' " FSTAB, flags, l->number, script);
+	if (d->services->units)
+		doctor_mend(d, "systemctl daemon-reload");
+}
+
 /* All that is missing at once, as each command counts on the line as it is. */
 static void mend_options(struct doctor *d, const struct line *l, const char *missing)
 {
 	if (l->n == FIELDS)
-		doctor_mend(d, "sed -i -E '%us/^" OPTIONS_PREFIX "/&,%s/' " FSTAB, l->number,
-			    missing);
+		mend_line(d, l, " -E", "^" OPTIONS_PREFIX "/&,%s", missing);
 	else
-		doctor_mend(d, "sed -i '%us/[[:space:]]*$/ %s 0 0/' " FSTAB, l->number, missing);
-	doctor_mend(d, "systemctl daemon-reload");
+		mend_line(d, l, "", "[[:space:]]*$/ %s 0 0", missing);
 }
 
 static void look_at_boot(struct doctor *d, const struct line *l)
@@ -112,9 +129,10 @@ static void look_at_boot(struct doctor *d, const struct line *l)
 	char wanted[FUSESVC_NAME_SIZE + 64] = "", missing[sizeof(wanted) + 16];
 
 	if (fusesvc_name_is_valid(l->service))
-		(void)snprintf(wanted, sizeof(wanted), "x-systemd.requires=fuse-svc-%s.socket",
+		(void)snprintf(wanted, sizeof(wanted), REQUIRES "=" UNIT_PREFIX "%s.socket",
 			       l->service);
-	if (!is_mounted_at_boot(d, l) || (may_fail && strstr(options(l), wanted)))
+	if (!is_mounted_at_boot(d, l) || (*l->service && !find_service(d, l->service)) ||
+	    (may_fail && strstr(options(l), wanted)))
 		return;
 	(void)snprintf(missing, sizeof(missing), "%s%s%s", may_fail ? "" : "nofail",
 		       may_fail || !*wanted || strstr(options(l), wanted) ? "" : ",",
@@ -140,8 +158,67 @@ static void look_for_service(struct doctor *d, const struct line *l)
 		    "there is no service \"%s\": it cannot be mounted", l->service);
 	near = near_service(d, l->service);
 	if (near && fusesvc_name_is_valid(l->service))
-		doctor_mend(d, "sed -i '%us/svc\\([.=]\\)%s/svc\\1%s/' " FSTAB, l->number,
-			    l->service, near->name);
+		mend_line(d, l, "", "svc\\([.=]\\)%s/svc\\1%s", l->service, near->name);
+}
+
+/* The name of the service whose socket such an option is about; false if it is about another. */
+static bool socket_of_option(const char *value, size_t len, char *name, size_t size)
+{
+	static const char prefix[] = UNIT_PREFIX, suffix[] = ".socket";
+	size_t before = strlen(prefix), after = strlen(suffix);
+
+	if (len <= before + after || strncmp(value, prefix, before) != 0 ||
+	    memcmp(value + len - after, suffix, after) != 0)
+		return false;
+	(void)snprintf(name, size, "%.*s", (int)(len - before - after), value + before);
+	return true;
+}
+
+/* Either it gets the right name, or, if the right one is there too, it goes. */
+static void mend_required(struct doctor *d, const struct line *l, const char *wrong,
+			  const struct service *right)
+{
+	char good[FUSESVC_NAME_SIZE + 64] = "";
+
+	if (right)
+		(void)snprintf(good, sizeof(good), REQUIRES "=" UNIT_PREFIX "%s.socket",
+			       right->name);
+	if (right && !strstr(options(l), good))
+		mend_line(d, l, "", REQUIRES "=" UNIT_PREFIX "%s\\.socket/%s", wrong, good);
+	else if (strchr(options(l), ','))
+		mend_line(d, l, " -E",
+			  "," REQUIRES "=" UNIT_PREFIX "%s\\.socket|" REQUIRES "=" UNIT_PREFIX
+			  "%s\\.socket,/",
+			  wrong, wrong);
+	else
+		mend_line(d, l, "", REQUIRES "=" UNIT_PREFIX "%s\\.socket/defaults", wrong);
+}
+
+static void look_at_required(struct doctor *d, const struct line *l)
+{
+	char *list = (char *)(uintptr_t)options(l), *option, *value, wrong[FUSESVC_NAME_SIZE + 64];
+	size_t option_len, len;
+
+	while (d->services->units &&
+	       mnt_optstr_next_option(&list, &option, &option_len, &value, &len) == 0) {
+		const struct service *s;
+
+		if (option_len != strlen(REQUIRES) || memcmp(option, REQUIRES, option_len) != 0 ||
+		    !value || !socket_of_option(value, len, wrong, sizeof(wrong)))
+			continue;
+		s = find_service(d, wrong);
+		if (s && s->unit)
+			continue;
+		doctor_find(d, DOCTOR_PROBLEM, SUBJECT(l),
+			    "it requires " UNIT_PREFIX "%s.socket, which does not exist: it is not "
+			    "mounted",
+			    wrong);
+		s = find_service(d, l->service);
+		if (!s || !s->unit)
+			s = near_service(d, wrong);
+		if (fusesvc_name_is_valid(wrong))
+			mend_required(d, l, wrong, s && s->unit ? s : NULL);
+	}
 }
 
 static void note_service(struct doctor *d, const struct line *l)
@@ -164,4 +241,5 @@ void check_fstab_boot(struct doctor *d)
 void check_fstab_service(struct doctor *d)
 {
 	each_line(d, look_for_service);
+	each_line(d, look_at_required);
 }

@@ -150,8 +150,8 @@ static const struct {
 	{ "ptrace-scope", check_ptrace_scope },
 	{ "fuse-conf", check_fuse_conf },
 	{ "socket-dir", check_socket_dir },
-	{ "fstab-boot", check_fstab_boot },
 	{ "fstab-service", check_fstab_service },
+	{ "fstab-boot", check_fstab_boot },
 	{ "mount-dead", check_mount_dead },
 	{ "mount-stopped", check_mount_stopped },
 	{ "mount-stuck", check_mount_stuck },
@@ -205,7 +205,8 @@ bool is_examined(const struct doctor *d, const struct service *s)
 {
 	if (*d->names)
 		return is_named(d, s);
-	return s->is_listening || (s->has_socket && !s->unit) || has_mount(d, s) || d->in_fstab[s - d->services->service] ||
+	return s->is_listening || (s->has_socket && !s->unit) || has_mount(d, s) ||
+	       d->in_fstab[s - d->services->service] ||
 	       (s->unit && (strncmp(s->unit->file_state, "enabled", strlen("enabled")) == 0 ||
 			    strcmp(s->unit->active_state, "inactive") != 0));
 }

@@ -474,7 +474,23 @@ expand() {
   assert_mended
   printf '%s %s fuse.svc noauto,svc=archve\n' "$zip" "$mnt" >/etc/fstab
   assert_found "problem fstab-service /etc/fstab:\\x20line\\x201:\\x20$mnt"
+  assert_text "systemctl daemon-reload"
   assert_mended
+  # The one before what follows from it.
+  printf '%s %s fuse.svc.archve ro,x-systemd.requires=fuse-svc-archve.socket\n' "$zip" "$mnt" >/etc/fstab
+  assert_found "problem fstab-service /etc/fstab:\\x20line\\x201:\\x20$mnt"$'\n'"problem fstab-service /etc/fstab:\\x20line\\x201:\\x20$mnt"
+  bash -e <<<"$(sed -n 's/^    //p' <<<"$stdout")"
+  assert_found "problem fstab-boot /etc/fstab:\\x20line\\x201:\\x20$mnt"
+  assert_mended
+  assert_equal "$(</etc/fstab)" "$zip $mnt fuse.svc.archive ro,x-systemd.requires=fuse-svc-archive.socket,nofail"
+  # One too many, wherever it is.
+  local list good=nofail,x-systemd.requires=fuse-svc-archive.socket bad=x-systemd.requires=fuse-svc-archve.socket
+  for list in "$bad,$good" "$good,$bad" "nofail,$bad,x-systemd.requires=fuse-svc-archive.socket"; do
+    printf '%s %s fuse.svc.archive %s 0 0\n' "$zip" "$mnt" "$list" >/etc/fstab
+    assert_found "problem fstab-service /etc/fstab:\\x20line\\x201:\\x20$mnt"
+    assert_mended
+    assert_equal "$(</etc/fstab)" "$zip $mnt fuse.svc.archive $good 0 0"
+  done
   printf 'none %s fuse.svc.null noauto\n' "$mnt" >/etc/fstab
   assert_found "problem unit-disabled fuse-svc-null.socket"
   assert_mended
