@@ -56,6 +56,13 @@ bool is_helper_setuid(void)
 	       st.st_uid == 0;
 }
 
+bool is_helper_for_root(char *path, size_t size)
+{
+	struct stat st;
+
+	return stat_helper(MOUNT_HELPER, path, size, &st) && !is_helper_setuid();
+}
+
 void check_helper_missing(struct doctor *d)
 {
 	char path[PATH_MAX];

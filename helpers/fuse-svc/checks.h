@@ -10,6 +10,8 @@
 
 /* checks-helper.c */
 bool is_helper_setuid(void);
+/* Is it there, with its path, and can only root mount by it? */
+bool is_helper_for_root(char *path, size_t size) _nonnull_all_;
 void check_helper_missing(struct doctor *d);
 void check_helper_link(struct doctor *d);
 void check_helper_mode(struct doctor *d);

@@ -5,6 +5,7 @@
  */
 #include "doctor.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -248,6 +249,7 @@ int service_find_problem(const struct services *all, struct service *s)
 	_cleanup_(doctor_free) struct doctor d = { .names = names, .services = all };
 	_cleanup_free_ char *mend = NULL;
 	const struct doctor_finding *f;
+	char helper[PATH_MAX];
 
 	(void)snprintf(s->problem, sizeof(s->problem), "%s",
 		       service_is_known(s) ? "" : "there is no such service");
@@ -257,6 +259,10 @@ int service_find_problem(const struct services *all, struct service *s)
 			service_checks[i].run(&d, s);
 	}
 	f = d.findings;
+	if (service_is_known(s) && !d.n && geteuid() != 0 &&
+	    is_helper_for_root(helper, sizeof(helper)))
+		(void)snprintf(s->problem, sizeof(s->problem),
+			       "only root can mount: %.400s is not set-user-ID", helper);
 	if (d.rc || !d.n || f->level == DOCTOR_NOTE)
 		return d.rc;
 	mend = f->mend ? join(f->mend) : strdup("");

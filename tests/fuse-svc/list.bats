@@ -107,4 +107,10 @@ teardown() { clean_up; }
   assert_status 0
   assert_json '.services[0] | .listening, .problem' $'true\nnull'
   assert_json '.services[1] | .listening, .problem' $'true\n"mode 0644: you may not connect; chmod 0222 /run/filesystems/peer"'
+  chmod u-s /sbin/mount.fuse.svc
+  fuse_svc_as alice list -Jo NAME,LISTENING,PROBLEM
+  assert_json '.services[0] | .listening, .problem' \
+    $'true\n"only root can mount: /sbin/mount.fuse.svc is not set-user-ID"'
+  fuse_svc list -Jo NAME,PROBLEM
+  assert_json '.services[0].problem' null
 }
