@@ -3,6 +3,7 @@
  * Checks of what a service has, whoever manages it: its socket, its preset, its program. Must never
  * connect to a socket: that would start a server.
  */
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -196,18 +197,45 @@ void check_preset(struct doctor *d, const struct service *s)
 	mend_preset(d, name);
 }
 
-/* What a preset runs; the error has the package to install. */
+/* By dpkg's own list: then a file is gone, which no "apt install" brings back by itself. */
+static bool is_installed(const char *package)
+{
+	char pattern[PATH_MAX];
+	glob_t found;
+	bool is;
+
+	(void)snprintf(pattern, sizeof(pattern), "/var/lib/dpkg/info/%s{,:*}.list", package);
+	is = glob(pattern, GLOB_BRACE, NULL, &found) == 0;
+	globfree(&found);
+	return is;
+}
+
+static const char *programs(const struct preset *p, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < p->programs.n && len < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%s%s", i ? ", " : "",
+					p->programs.word[i]);
+	return buf;
+}
+
+/* What a preset runs. */
 static void look_for_server(struct doctor *d, const struct service *s, const char *preset)
 {
 	_cleanup_preset_ struct preset p = { 0 };
 	struct preset_error e = { 0 };
 	const char *program;
+	char all[PATH_MAX];
 
 	if (preset_load(preset, &p, &e) != 0 || preset_find_program(&p, &program, &e) == 0)
 		return;
-	doctor_find(d, DOCTOR_PROBLEM, s->name, "no mount gets a server: %s", e.text);
+	doctor_find(d, DOCTOR_PROBLEM, s->name, "there is no %s: no mount gets a server",
+		    programs(&p, all, sizeof(all)));
 	if (p.package)
-		doctor_mend(d, "apt install %s", p.package);
+		doctor_mend(d, "apt install %s%s", is_installed(p.package) ? "--reinstall " : "",
+			    p.package);
 }
 
 void check_program(struct doctor *d, const struct service *s)

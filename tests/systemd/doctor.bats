@@ -276,7 +276,7 @@ add_user() { getent passwd carol >/dev/null || useradd carol; }
   mv /usr/bin/fuse2fs /usr/bin/away
   assert_found "problem program ext4"
   mv /usr/bin/away /usr/bin/fuse2fs
-  assert_text "there is no /usr/bin/fuse2fs" "    apt install fuse2fs"
+  assert_text "there is no /usr/bin/fuse2fs" "    apt install --reinstall fuse2fs"
 }
 
 @test "doctor: a preset that is not understood, and one that others may write to" {
