@@ -92,6 +92,12 @@ static bool is_other(const struct sandbox_want *want, const char *got)
 	return want->n && strcmp(last_line(want), got) != 0;
 }
 
+/* An empty file system shows as little, and lets a unit bind what it wants there. */
+static bool is_home_shown(const struct sandbox_want *want, const char *got)
+{
+	return is_other(want, got) && strcmp(got, "tmpfs") != 0;
+}
+
 static bool is_open_to_devices(const struct sandbox_want *want, const char *got)
 {
 	return is_other(want, got) && strcmp(got, "strict") != 0;
@@ -331,7 +337,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "ProcSubset", NULL, is_other, false, "a server sees the kernel's settings in /proc" },
 	{ "ProtectClock", NULL, is_off, false, "a server may set the clock" },
 	{ "ProtectControlGroups", NULL, is_off, false, "a server may change control groups" },
-	{ "ProtectHome", NULL, is_other, false, "a server sees home directories" },
+	{ "ProtectHome", NULL, is_home_shown, false, "a server sees home directories" },
 	{ "ProtectHostname", NULL, is_off, false, "a server may change the name of the host" },
 	{ "ProtectKernelLogs", NULL, is_off, false, "a server may read the log of the kernel" },
 	{ "ProtectKernelModules", NULL, is_off, false, "a server may load modules" },

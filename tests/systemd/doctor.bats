@@ -136,7 +136,7 @@ connect_often() {
 @test "doctor: recipes of the documents are no weakness" {
   systemctl start fuse-svc-gocryptfs.socket
   drop_in fuse-svc-gocryptfs@.service zz.conf '[Service]' DynamicUser=no User=daemon \
-    PrivateUsers=yes BindPaths=/srv
+    PrivateUsers=yes ProtectHome=tmpfs BindPaths=/srv
   [[ $(findings gocryptfs) != *sandbox* ]] || fail "$(findings gocryptfs)"
   drop_in fuse-svc-gocryptfs@.service zz.conf '[Service]' DynamicUser=no User=root BindPaths=/srv
   [[ $(findings gocryptfs) == *"problem sandbox $admin/fuse-svc-gocryptfs@.service.d/zz.conf" ]]

@@ -53,15 +53,20 @@ check_preset() {
 
 # Its source is a directory, which the unit has to show; its user has to be able to write there.
 @test "gocryptfs: a server in Go, on a directory that a drop-in shows" {
-  local cipher=$BATS_TEST_TMPDIR/cipher drop_in=/etc/systemd/system/fuse-svc-gocryptfs@.service.d
+  local home=/home/fsvc-alice drop_in=/etc/systemd/system/fuse-svc-gocryptfs@.service.d
+  local cipher=$home/cipher
+  useradd --create-home --home-dir "$home" fsvc-alice
+  chmod 700 "$home"
   mkdir "$cipher"
   echo secret >"$BATS_TEST_TMPDIR/password"
   chmod 600 "$BATS_TEST_TMPDIR/password"
   gocryptfs -q -init -scryptn 10 -passfile "$BATS_TEST_TMPDIR/password" "$cipher"
-  chown -R daemon: "$cipher"
+  chown -R fsvc-alice: "$cipher"
   mkdir -p "$drop_in"
-  printf '[Service]\nDynamicUser=no\nUser=daemon\nPrivateUsers=yes\nBindPaths=%s\n' \
-    "$cipher" >"$drop_in/override.conf"
+  # The recipe of docs/presets.md, as "systemctl edit" writes it.
+  sed -n '/systemctl edit fuse-svc-gocryptfs@/,/BindPaths/s/^    //p' "$BATS_TEST_DIRNAME/../../docs/presets.md" |
+    sed "/^#/d; s|alice|fsvc-alice|" >"$drop_in/override.conf"
+  grep -qx "BindPaths=$cipher" "$drop_in/override.conf"
   systemctl daemon-reload
   systemctl start fuse-svc-gocryptfs.socket
   run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
@@ -79,6 +84,8 @@ check_preset() {
   run_command mount -t fuse.svc.gocryptfs -o "passfile=$BATS_TEST_TMPDIR/password" "$cipher" "$mnt"
   assert_equal "$status" 32
   [[ $stderr == *[Pp]assword* ]] || fail "other words: $stderr"
+  run_command fuse-svc doctor gocryptfs
+  [[ $stdout != *sandbox* && $stdout != *problem:* ]] || fail "$stdout"
   rm "$drop_in/override.conf"
   systemctl daemon-reload
 }
