@@ -21,7 +21,7 @@
 #define MOUNT_HELPER   "mount.fuse.svc"
 #define UMOUNT_HELPER  "umount.fuse.svc"
 #define NOT_STARTED    127 /* of a program without its libraries, or that is none */
-#define REINSTALL_HINT "make install"
+#define REINSTALL_HINT "make install # in the source tree"
 
 static const char *const helper_names[] = { MOUNT_HELPER, UMOUNT_HELPER };
 

@@ -87,11 +87,11 @@ void check_service_unknown(struct doctor *d)
 		if (find_service(d, *name))
 			continue;
 		near = near_service(d, *name);
-		doctor_find(d, DOCTOR_PROBLEM, *name, "there is no such service%s%s%s",
-			    near ? ": do you mean \"" : "", near ? near->name : "",
-			    near ? "\"?" : "");
-		doctor_mend(d, near ? "fuse-svc doctor %s" : "fuse-svc list",
-			    near ? near->name : "");
+		doctor_find(d, DOCTOR_PROBLEM, *name, "there is no such service; %s%s%s",
+			    near ? "do you mean \"" : "'" PROGRAM " list' shows all",
+			    near ? near->name : "", near ? "\"?" : "");
+		if (near)
+			doctor_mend(d, PROGRAM " doctor %s", near->name);
 	}
 }
 

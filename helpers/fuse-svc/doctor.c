@@ -294,12 +294,13 @@ enum {
 };
 
 static const struct table_column columns[] = {
-	[COL_LEVEL] = { "LEVEL", "problem, warning, or note: it could not be looked at", TABLE_TEXT,
-			true },
+	[COL_LEVEL] = { "LEVEL",
+			"problem, warning, note, or detail: what this systemd does not tell",
+			TABLE_TEXT, true },
 	[COL_CHECK] = { "CHECK", "name of the check", TABLE_TEXT, true },
 	[COL_SUBJECT] = { "SUBJECT", "what it is about", TABLE_TEXT, true },
 	[COL_TEXT] = { "TEXT", "what is wrong, and why that matters", TABLE_TEXT, true },
-	[COL_MEND] = { "MEND", "commands that mend it, with \"; \" between them", TABLE_TEXT,
+	[COL_MEND] = { "MEND", "commands that mend it, with \" && \" between them", TABLE_TEXT,
 		       true },
 };
 
@@ -399,7 +400,7 @@ static int run(const struct invocation *inv)
 const struct command doctor_command = {
 	.name = "doctor",
 	.arguments = "[NAME...]",
-	.what = "find what is wrong with the services in use, or with those named, and mend it",
+	.what = "find what is wrong with the services in use, or those named, and what mends it",
 	.table = &format,
 	.run = run,
 };
