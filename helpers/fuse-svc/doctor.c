@@ -166,10 +166,10 @@ static const struct {
 	{ "unit-masked", check_unit_masked, true },
 	{ "unit-broken", check_unit_broken, true },
 	{ "template", check_template, true },
+	{ "unit-accept", check_unit_accept, true },
 	{ "unit-failed", check_unit_failed, true },
 	{ "unit-disabled", check_unit_disabled, true },
 	{ "unit-inactive", check_unit_inactive, true },
-	{ "unit-accept", check_unit_accept, true },
 	{ "socket-missing", check_socket_missing, true },
 	{ "socket-type", check_socket_type, true },
 	{ "socket-stale", check_socket_stale, true },
@@ -315,9 +315,22 @@ static unsigned int count(const struct doctor *d, enum doctor_level level)
 	return n;
 }
 
-static void print_mend(const char *mend)
+static bool has_same_mend(const struct doctor *d, size_t before, const char *mend)
 {
-	for (const char *line = mend; line && *line;) {
+	for (size_t i = 0; i < before; i++)
+		if (d->findings[i].mend && strcmp(d->findings[i].mend, mend) == 0)
+			return true;
+	return false;
+}
+
+/* What mends two things is to be done once. */
+static void print_mend(const struct doctor *d, size_t i)
+{
+	const char *mend = d->findings[i].mend;
+
+	if (!mend || has_same_mend(d, i, mend))
+		return;
+	for (const char *line = mend; *line;) {
 		size_t len = strcspn(line, "\n");
 
 		printf("    %.*s\n", (int)len, line);
@@ -328,6 +341,7 @@ static void print_mend(const char *mend)
 static void print_for_people(const struct doctor *d)
 {
 	unsigned int problems = count(d, DOCTOR_PROBLEM), warnings = count(d, DOCTOR_WARNING);
+	bool has_mend = false;
 
 	for (size_t i = 0; i < d->n; i++) {
 		const struct doctor_finding *f = &d->findings[i];
@@ -335,9 +349,12 @@ static void print_for_people(const struct doctor *d)
 		if (f->level == DOCTOR_DETAIL)
 			continue;
 		printf("%s: %s: %s\n", level_names[f->level], f->subject, f->text);
-		print_mend(f->mend);
+		print_mend(d, i);
+		has_mend |= f->mend != NULL;
 		puts("");
 	}
+	if (has_mend && d->uid != 0)
+		puts("The commands are for root.");
 	if (problems || warnings)
 		printf("%u problem%s, %u warning%s\n", problems, problems == 1 ? "" : "s", warnings,
 		       warnings == 1 ? "" : "s");

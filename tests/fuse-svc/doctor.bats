@@ -145,6 +145,14 @@ restore_helper() { install -m 755 "$FSVC_HELPER" /sbin/mount.fuse.svc; }
   assert_status 32
   assert_text 'it does not find its libraries: mount.fuse.svc: error while' \
     '>/etc/ld.so.conf.d/fuse-svc.conf && ldconfig'
+  # What mends both helpers is said once.
+  cp /sbin/umount.fuse.svc "$BATS_TEST_TMPDIR/umount"
+  printf '%s\n' '#!/bin/sh' 'exit 127' | tee /sbin/mount.fuse.svc >/sbin/umount.fuse.svc
+  doctor
+  restore_helper
+  cp "$BATS_TEST_TMPDIR/umount" /sbin/umount.fuse.svc
+  assert_text "2 problems"
+  [[ $(commands) != *$'\n'* ]]
 }
 
 @test "helper: of another version, or one that never ends" {
@@ -216,7 +224,7 @@ restore_helper() { install -m 755 "$FSVC_HELPER" /sbin/mount.fuse.svc; }
   start_peer
   fuse_svc_as alice doctor peer
   assert_status 32
-  assert_text "/run/filesystems/peer: mode 0644: you may not connect"
+  assert_text "/run/filesystems/peer: mode 0644: you may not connect" "The commands are for root."
   chmod 222 /run/filesystems/peer
   fuse_svc_as alice doctor peer
   assert_status 0

@@ -205,6 +205,12 @@ connect_often() {
   drop_in "$unit" override.conf '[Socket]' Accept=no
   assert_found "problem unit-accept $unit"
   assert_mended
+  # Cause before consequence.
+  rm "$admin/$unit.d/zz-accept.conf"
+  systemctl daemon-reload
+  systemctl stop "$unit"
+  assert_found "problem unit-accept $unit"$'\n'"problem unit-inactive $unit"
+  assert_mended
 }
 
 @test "doctor: servers that failed and stay" {
