@@ -3,9 +3,7 @@
  * Checks of what is mounted. Must never touch a mount: a server that hangs would keep us. All is
  * known from utab, /proc, and the folders of fusectl.
  */
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "checks.h"
@@ -16,34 +14,6 @@
 static void free_server(struct svc_server **s)
 {
 	svc_server_free(*s);
-}
-
-/* What /proc tells of a server. */
-struct process {
-	char state;		/* R, S, D, T ... */
-	unsigned long long cpu; /* clock ticks that it has used */
-};
-
-/* False if it is gone. */
-static bool read_process(pid_t pid, struct process *p)
-{
-	unsigned long long user, system;
-	char path[64], buf[1024], *end;
-	_cleanup_fd_ int fd = -1;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	end = strrchr(buf, ')'); /* the name before it may hold anything */
-	if (!end || sscanf(end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu",
-			   &p->state, &user, &system) != 3)
-		return false;
-	p->cpu = user + system;
-	return true;
 }
 
 void check_mount_dead(struct doctor *d)
@@ -61,8 +31,6 @@ void check_mount_dead(struct doctor *d)
 
 void check_mount_stopped(struct doctor *d)
 {
-	struct process p;
-
 	for (size_t i = 0; i < d->mounts->n; i++) {
 		_cleanup_(free_server) struct svc_server *s = NULL;
 		pid_t pid;
@@ -70,7 +38,7 @@ void check_mount_stopped(struct doctor *d)
 		if (svc_server_of(d->mounts->fs[i], &s) != 0)
 			continue;
 		pid = svc_server_info(s).pid;
-		if (!pid || !read_process(pid, &p) || p.state != 'T')
+		if (!pid || !process_is_stopped(pid))
 			continue;
 		doctor_find(d, DOCTOR_PROBLEM, mnt_fs_get_target(d->mounts->fs[i]),
 			    "its server is stopped: all access waits");
@@ -83,7 +51,7 @@ static bool seems_stuck(const struct svc_server *s, struct process *p)
 {
 	unsigned long waiting;
 
-	return svc_server_info(s).pid && read_process(svc_server_info(s).pid, p) &&
+	return svc_server_info(s).pid && process_read(svc_server_info(s).pid, p) &&
 	       p->state == 'S' && svc_server_waiting(s, &waiting) == 0 && waiting;
 }
 

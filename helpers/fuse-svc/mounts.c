@@ -108,6 +108,34 @@ int mounts_want(struct mounts *m, const char *what)
 	return rc ? -ENOENT : want(m, path);
 }
 
+bool process_read(pid_t pid, struct process *p)
+{
+	unsigned long long user, system;
+	char path[64], buf[1024], *end;
+	_cleanup_fd_ int fd = -1;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, buf, sizeof(buf) - 1);
+	if (n <= 0)
+		return false;
+	buf[n] = '\0';
+	end = strrchr(buf, ')'); /* the name before it may hold anything */
+	if (!end || sscanf(end + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu",
+			   &p->state, &user, &system) != 3)
+		return false;
+	p->cpu = user + system;
+	return true;
+}
+
+bool process_is_stopped(pid_t pid)
+{
+	struct process p;
+
+	return process_read(pid, &p) && p.state == 'T';
+}
+
 void mounts_free(struct mounts *m)
 {
 	free(m->fs);

@@ -27,6 +27,17 @@ int mounts_load(struct mounts *m) _must_check_ _nonnull_all_;
  * -ENOENT; -ETIMEDOUT: something on the way there does not answer; or another -errno.
  */
 int mounts_want(struct mounts *m, const char *what) _must_check_ _nonnull_all_;
+/* What /proc tells of a server. */
+struct process {
+	char state;		/* R, S, D, T ... */
+	unsigned long long cpu; /* clock ticks that it has used */
+};
+
+/* False if it is gone. */
+bool process_read(pid_t pid, struct process *p) _nonnull_all_;
+/* By a signal: it goes on when another comes. */
+bool process_is_stopped(pid_t pid);
+
 void mounts_free(struct mounts *m) _nonnull_all_;
 #define _cleanup_mounts_ _cleanup_(mounts_free)
 

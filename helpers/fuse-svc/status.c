@@ -39,7 +39,7 @@ static const struct table_column columns[] = {
 	[COL_TARGET] = { "TARGET", "where it is mounted", TABLE_TEXT, true },
 	[COL_SOURCE] = { "SOURCE", "what is mounted", TABLE_TEXT, true },
 	[COL_SERVICE] = { "SERVICE", "name of the service", TABLE_TEXT, true },
-	[COL_STATE] = { "STATE", "serving, or dead: then unmount it", TABLE_TEXT, true },
+	[COL_STATE] = { "STATE", "serving, stopped, or dead: then unmount it", TABLE_TEXT, true },
 	[COL_PID] = { "PID", "process of the server", TABLE_NUMBER, true },
 	[COL_PROGRAM] = { "PROGRAM", "program that serves", TABLE_TEXT, false },
 	[COL_UNIT] = { "UNIT", "unit in which the server runs", TABLE_TEXT, false },
@@ -181,7 +181,7 @@ static void set_server(struct table *t, const struct svc_server *s, const struct
 		table_set_text(t, COL_STATE, "dead");
 	if (!pid)
 		return;
-	table_set_text(t, COL_STATE, "serving");
+	table_set_text(t, COL_STATE, process_is_stopped(pid) ? "stopped" : "serving");
 	table_set_number(t, COL_PID, (uint64_t)pid);
 	set_since(t, json, info.start);
 	set_memory(t, all->units, unit, pid);

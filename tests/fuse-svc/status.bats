@@ -112,7 +112,7 @@ server_pid() { utab | sed -n 's/.*svc\.pid=\([0-9]*\).*/\1/p' | tail -n 1; }
   for how in "$mnt" "$img" --all; do
     fuse_svc status -Jo STATE,PID,WAITING "$how"
     assert_status 0
-    assert_json '.mounts[0]' "{\"state\":\"serving\",\"pid\":$pid,\"waiting\":1}"
+    assert_json '.mounts[0]' "{\"state\":\"stopped\",\"pid\":$pid,\"waiting\":1}"
   done
   cd "$BATS_TEST_TMPDIR"
   fuse_svc status -nro PID mnt
