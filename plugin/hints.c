@@ -195,11 +195,12 @@ static void name_log(struct svc_mount *m)
 
 /*
  * A server that has not looked at the source cannot have failed by what is in it, and one that
- * speaks of an option did not.
+ * speaks of an option did not. One that may have mounted could be asked instead of the source's file
+ * system, and keep us: its mount is to be undone first.
  */
 static void look_why_server_failed(struct svc_mount *m)
 {
-	if (m->was_source_opened && !strstr(m->words, "option"))
+	if (m->was_source_opened && !m->was_asked_to_mount && !strstr(m->words, "option"))
 		look_at_source(m);
 	if (!m->hint.code && !*m->words)
 		name_log(m);

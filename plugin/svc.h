@@ -64,6 +64,7 @@ struct svc_mount {
 	unsigned int sector;	 /* its logical block size, 0 if that is not known */
 	bool was_source_opened;	 /* by the server */
 	bool was_asked_to_write; /* to the source */
+	bool was_asked_to_mount; /* the mount may cover the source by now */
 	bool is_device_free;	 /* nobody else has claimed the source, when it was opened first */
 	bool has_connection;	 /* what was mounted was made of our /dev/fuse */
 	bool is_absent;		 /* there is no source, and "nofail" says that this is no failure */

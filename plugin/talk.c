@@ -159,6 +159,7 @@ static int on_mount(void *data, uint32_t ms_flags, int *wait_fd)
 		(void)snprintf(text, sizeof(text), "0x%x", ms_flags & ~SVC_SERVER_MS_FLAGS);
 		return refuse(t, SVC_E_ASKED_MS_FLAGS, EINVAL, text);
 	}
+	t->m->was_asked_to_mount = true;
 	t->request.type = SVC_REQUEST_MOUNT;
 	t->request.ms_flags = ms_flags;
 	t->request.server_pid = fusesvc_client_server_pid(t->client);

@@ -302,6 +302,14 @@ bytes() { printf '%b' "$1" | dd of="$img" bs=1 seek="$2" conv=notrunc status=non
   assert_says 32 'peer: journal is dirty; the source cannot be written to, which may be why; use a copy that can'
 }
 
+# A look at it would ask the server that hangs, while what it mounted is there.
+@test "source: covered by the mount, whose server gives up and hangs" {
+  cp "$img" "$mnt/img"
+  until_step init 'bye 1' wait-eof
+  run_mount "$mnt/img" "$mnt" -t fuse.svc.peer -o svc-timeout=0
+  assert_says 32 "service \"peer\": gave up without saying why; $log_is"
+}
+
 @test "source: a device that is mounted already" {
   require loop tool lsblk
   use_loop "$img"
