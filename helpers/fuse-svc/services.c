@@ -113,6 +113,9 @@ static void look_at_sockets(struct services *s)
 /*
  * A socket that nobody listens on any more stays where it is: that alone says nothing. (What
  * listens by the same path in another mount namespace looks the same, if it has our network.)
+ *
+ * The name of a socket may be anybody's, of any bytes: only a path from the root on counts, and
+ * what somebody else has by that name never makes a good socket look like a bad one.
  */
 static int look_for_listeners(struct services *s)
 {
@@ -125,16 +128,18 @@ static int look_for_listeners(struct services *s)
 	if (!f)
 		return -errno;
 	while ((len = getline(&line, &size, f)) > 0) {
-		char *path = strchr(line, '/');
+		const char *path;
+		int at = 0;
 
-		if (!path || sscanf(line, "%*s %*x %*x %x %x", &flags, &type) != 2 ||
-		    !(flags & SO_ACCEPTING))
+		if (sscanf(line, "%*s %*x %*x %x %x %*x %*u%n", &flags, &type, &at) != 2 || !at ||
+		    strncmp(line + at, " /", 2) != 0 || !(flags & SO_ACCEPTING))
 			continue;
+		path = line + at + 1;
 		line[len - 1] = '\0';
 		for (size_t i = 0; i < s->n; i++)
 			if (s->service[i].has_socket && strcmp(s->service[i].socket, path) == 0) {
 				s->service[i].is_listening = true;
-				s->service[i].is_seqpacket = type == SOCK_SEQPACKET;
+				s->service[i].is_seqpacket |= type == SOCK_SEQPACKET;
 			}
 	}
 	return ferror(f) ? -EIO : 0;

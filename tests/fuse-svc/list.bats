@@ -114,3 +114,32 @@ teardown() { clean_up; }
   fuse_svc list -Jo NAME,PROBLEM
   assert_json '.services[0].problem' null
 }
+
+# pretend COMMAND...: somebody else listens on a stream, until stop_services
+pretend() {
+  local before
+  before=$(grep -cF "$name" /proc/net/unix) || true
+  "$@" /bin/true </dev/null >>"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
+  services+=($!)
+  wait_for "$deadline" has_more_sockets "$before"
+}
+has_more_sockets() { (($(grep -cF "$name" /proc/net/unix) > $1)); }
+
+@test "list: what others listen on does not pass for a service, nor make one look bad" {
+  local name=mine-$$
+  start_peer "$name"
+  pretend systemd-socket-activate -l "@/run/filesystems/$name"
+  # shellcheck disable=SC2016 # that shell has arguments of its own
+  pretend unshare --mount sh -c 'mount -t tmpfs tmpfs /run && mkdir /run/filesystems && exec "$@"' \
+    sh systemd-socket-activate -l "/run/filesystems/$name"
+  fuse_svc list -J
+  assert_json '.services[] | [.listening, .problem]' '[true,null]'
+  stop_services
+  name=left-$$
+  start_peer "$name"
+  kill "${services[0]}"
+  wait "${services[0]}" 2>/dev/null || true
+  pretend systemd-socket-activate -l "@/run/filesystems/$name"
+  fuse_svc list -J
+  assert_json '.services[].listening' false
+}
