@@ -4,7 +4,7 @@
  *
  * A template may hold %s (the subject), %n (the service), %e (the errno's text), %t (the timeout),
  * %h (the hint's name), %l (why nobody can be reached at the subject), and, as a shell takes them,
- * %p (the source) and %m (the target). All that stems from a stranger is escaped here.
+ * %p (the source) and %m (the target), or PATH. All that stems from a stranger is escaped here.
  */
 #include "errors.h"
 
@@ -205,16 +205,23 @@ static void append(char *buf, size_t size, const char *text)
 	(void)snprintf(buf + used, size - used, "%s", text);
 }
 
-/* A path as it can be pasted into a shell, whatever is in it. */
+/*
+ * A path as it can be pasted into a shell, whatever is in it. One that is cut, or that holds what
+ * is escaped, would be that of something else: it is left to the reader.
+ */
 static void append_word(char *buf, size_t size, const char *path)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789/._-+,:@%=";
 	const char *quote = path[strspn(path, plain)] ? "'" : "";
-	char clean[2 * FUSESVC_SUBJECT_SIZE];
+	char clean[FUSESVC_SUBJECT_SIZE];
 
+	if (*path == '-' || strcmp(fusesvc_escape(path, clean, sizeof(clean)), path) != 0) {
+		append(buf, size, "PATH");
+		return;
+	}
 	append(buf, size, quote);
-	for (const char *p = fusesvc_escape(path, clean, sizeof(clean)); *p; p++) {
+	for (const char *p = path; *p; p++) {
 		char literal[2] = { *p, '\0' };
 
 		append(buf, size, *p == '\'' ? "'\\''" : literal);

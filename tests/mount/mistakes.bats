@@ -235,6 +235,17 @@ bytes() { printf '%b' "$1" | dd of="$img" bs=1 seek="$2" conv=notrunc status=non
   assert_says 32 'the mount point is a directory, but service "peer" mounts on a file'
 }
 
+# Half a path, or one with other bytes, would be that of something else.
+@test "target: a path that cannot be pasted" {
+  local name
+  for name in $'a\nb' 'a\b' "$(printf '%0200d/' 1 2)new"; do
+    mnt=$BATS_TEST_TMPDIR/$name
+    run_mount "$img" "$mnt" -t fuse.svc.peer
+    assert_status 32
+    [[ $stderr == *': cannot use the mount point: No such file or directory; mkdir -p PATH' ]]
+  done
+}
+
 @test "umount: busy" {
   use_archive
   stock_mount -t fuse.svc.archive "$img" "$mnt"
