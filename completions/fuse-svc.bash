@@ -12,12 +12,13 @@ _fuse_svc_offer() {
   done
 }
 
-# _fuse_svc_values COMMAND COLUMN: what fuse-svc has in a column; it writes odd bytes as \xNN
+# _fuse_svc_values COMMAND COLUMN: what fuse-svc has in a column; it writes odd bytes as \xNN. They
+# are quoted here: the shell would look at what it takes for names of files, and hang with a server.
 _fuse_svc_values() {
   local line
   while read -r line; do
     printf -v line %b "$line"
-    [[ -z $line ]] || _fuse_svc_offer "$line"
+    [[ -z $line ]] || _fuse_svc_offer "$(printf %q "$line")"
   done < <(fuse-svc "$1" -rno "$2" 2>/dev/null | sort -u)
 }
 
@@ -60,9 +61,8 @@ _fuse_svc() {
     case $command in
     list | doctor) _fuse_svc_values list NAME ;;
     status)
-      compopt -o filenames
       _fuse_svc_values status TARGET
-      ((${#COMPREPLY[@]})) || compopt -o default
+      _fuse_svc_values status SOURCE
       ;;
     probe) compopt -o default ;;
     esac

@@ -9,6 +9,7 @@
 bats_require_minimum_version 1.5.0
 load ../lib
 load ../pages/pages
+load ../mount/terminal
 
 setup() {
   prepare
@@ -61,9 +62,26 @@ offers_among() {
   assert_offers 'fuse-svc doctor --json i' iso9660
   mkdir "$mnt/a directory"
   mount -t fuse.svc.null none "$mnt/a directory"
-  assert_equal "$(ask "fuse-svc status $mnt")" "$mnt/a directory"
+  assert_equal "$(ask "fuse-svc status $mnt")" "$mnt/a\\ directory"
   umount "$mnt/a directory"
   assert_offers 'fuse-svc probe /'
+}
+
+# In a real shell, which would look at what it takes for the name of a file.
+@test "fuse-svc: a mount whose server hangs is completed, and not touched" {
+  prepare_terminal
+  start_peer
+  until_step init 'bye 0' 'sleep 300'
+  mount -t fuse.svc.peer "$img" "$mnt"
+  start_on_terminal bash --norc --noprofile -i
+  press "source $(find "$FSVC_STAGE" -name fuse-svc.bash -path '*/completions/*')\n"
+  press "fuse-svc status -ro TARGET ${mnt%?}\t\n"
+  assert_shown $'\nTARGET\r\n'"$mnt"
+  press 'exit\n'
+  end_on_terminal
+  assert_status 0
+  kill -KILL "$(our_processes | sed -n "s|^\([0-9]*\) $FSVC_PEER\$|\1|p")"
+  umount "$mnt"
 }
 
 @test "mount: types" {
