@@ -102,6 +102,8 @@ void check_helper_link(struct doctor *d)
 	}
 }
 
+/* One that others could write to must be written anew: it would only look good with another owner.
+ */
 void check_helper_mode(struct doctor *d)
 {
 	char path[PATH_MAX];
@@ -113,11 +115,11 @@ void check_helper_mode(struct doctor *d)
 		if (st.st_uid != 0) {
 			doctor_find(d, DOCTOR_PROBLEM, path,
 				    "not root's: its owner decides what root runs to mount");
-			doctor_mend(d, "chown root:root %s", path);
+			doctor_mend(d, REINSTALL_HINT);
 		} else if (st.st_mode & (S_IWGRP | S_IWOTH)) {
 			doctor_find(d, DOCTOR_PROBLEM, path,
 				    "others may write to it, and decide what root runs to mount");
-			doctor_mend(d, "chmod go-w %s", path);
+			doctor_mend(d, REINSTALL_HINT);
 		} else if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) != 0111) {
 			doctor_find(d, DOCTOR_PROBLEM, path,
 				    "not executable for all: mount(8) cannot run it");

@@ -110,7 +110,7 @@ assert_mended() {
 # Helpers
 #
 
-restore_helper() { install -m 755 "$FSVC_HELPER" /sbin/mount.fuse.svc; }
+restore_helper() { install -m 755 "$(dirname "$FSVC_HELPER")/${1:-mount}.fuse.svc" /sbin; }
 
 @test "helper: missing, or not where it was installed" {
   mv /sbin/mount.fuse.svc /sbin/away
@@ -126,13 +126,16 @@ restore_helper() { install -m 755 "$FSVC_HELPER" /sbin/mount.fuse.svc; }
   chmod u-s /sbin/mount.fuse.svc
   chmod o+w /sbin/mount.fuse.svc
   assert_found "problem helper-mode /sbin/mount.fuse.svc"
-  assert_mended
+  assert_equal "$(commands)" "make install" # nobody knows what is in it
+  restore_helper
   chmod a-x /sbin/umount.fuse.svc
   assert_found "problem helper-mode /sbin/umount.fuse.svc"
   assert_mended
   chown bob /sbin/umount.fuse.svc
   assert_found "problem helper-mode /sbin/umount.fuse.svc"
-  assert_mended
+  assert_equal "$(commands)" "make install"
+  restore_helper umount
+  assert_healthy
   remove_users
 }
 
