@@ -171,7 +171,8 @@ static int end_of_talk(struct parent *p, const struct svc_request *req)
 	if (req->error.code) {
 		if (!m->error.code) { /* what went wrong here is nearer to the cause */
 			m->error = req->error;
-			m->hint = req->hint;
+			if (!*req->hint.name || fusesvc_name_is_valid(req->hint.name))
+				m->hint = req->hint;
 		}
 		return -ECANCELED;
 	}

@@ -62,7 +62,8 @@ static bool is_loop_of(const char *source, const char *image)
 	ssize_t len;
 	FILE *f;
 
-	if (strncmp(source, "/dev/loop", strlen("/dev/loop")) != 0)
+	if (strncmp(source, "/dev/loop", strlen("/dev/loop")) != 0 ||
+	    strchr(source + strlen("/dev/"), '/')) /* may be any user's word */
 		return false;
 	(void)snprintf(path, sizeof(path), "/sys/block/%.20s/loop/backing_file",
 		       source + strlen("/dev/"));
