@@ -195,8 +195,8 @@ static void name_log(struct svc_mount *m)
 
 /*
  * A server that has not looked at the source cannot have failed by what is in it, and one that
- * speaks of an option did not. One that may have mounted could be asked instead of the source's file
- * system, and keep us: its mount is to be undone first.
+ * speaks of an option did not. One that may have mounted could be asked instead of the source's
+ * file system, and keep us: its mount is to be undone first.
  */
 static void look_why_server_failed(struct svc_mount *m)
 {

@@ -133,7 +133,7 @@ restore_helper() { install -m 755 "$(dirname "$FSVC_HELPER")/${1:-mount}.fuse.sv
   assert_mended
   chown bob /sbin/umount.fuse.svc
   assert_found "problem helper-mode /sbin/umount.fuse.svc"
-  assert_equal "$(commands)" "make install"
+  assert_equal "$(commands)" "make install # in the source tree"
   restore_helper umount
   assert_healthy
   remove_users
