@@ -76,6 +76,10 @@ bool has_preset_service(const struct doctor *d);
 /* Its source is no file that a caller must be able to open: what it reaches, its user decides. */
 bool is_for_root(const struct service *s) _nonnull_all_;
 
+/* checks-view.c: of units of people's own */
+void check_program_hidden(struct doctor *d, const struct service *s);
+void check_trap(struct doctor *d, const struct service *s);
+
 /* checks-sandbox.c */
 void check_sandbox(struct doctor *d, const struct service *s);
 

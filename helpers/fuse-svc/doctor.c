@@ -177,6 +177,8 @@ static const struct {
 	{ "socket-mode", check_socket_mode, true },
 	{ "preset", check_preset, true },
 	{ "program", check_program, true },
+	{ "program-hidden", check_program_hidden, true },
+	{ "trap", check_trap, true },
 	{ "unit-transient", check_unit_transient, false },
 	{ "instances", check_instances, false },
 	{ "sandbox", check_sandbox, false },

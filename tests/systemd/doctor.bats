@@ -33,6 +33,7 @@ teardown() {
   local name
   rm -rf "$admin"/fuse-svc-{archive*,gocryptfs*,ext4*,}.{socket,service}.d /etc/fuse-svc
   : >/etc/fstab
+  [[ ! -e $admin/fuse-svc-own.socket ]] || remove_own_unit
   systemctl unmask --quiet "$unit" "$template"
   systemctl daemon-reload
   for name in $(services); do
@@ -297,6 +298,73 @@ add_user() { getent passwd carol >/dev/null || useradd carol; }
   assert_found "problem preset ext4"
   assert_mended
   rm -r /etc/fuse-svc/presets
+}
+
+#
+# Units of one's own
+#
+
+# own_unit PROGRAM LINE...
+own_unit() {
+  cp "$units/$unit" "$admin/fuse-svc-own.socket"
+  sed -i 's|/archive$|/own|' "$admin/fuse-svc-own.socket"
+  printf '%s\n' '[Unit]' CollectMode=inactive-or-failed '[Service]' "ExecStart=$1" "${@:2}" >"$admin/fuse-svc-own@.service"
+  systemctl daemon-reload
+  systemctl restart fuse-svc-own.socket
+  systemctl enable --quiet fuse-svc-own.socket
+}
+
+remove_own_unit() {
+  systemctl disable --quiet --now fuse-svc-own.socket || true
+  rm -rf "$admin"/fuse-svc-own*
+  systemctl daemon-reload
+}
+
+mount_own() {
+  run_command mount -t fuse.svc.own "$1" "$mnt"
+  assert_equal "$status: $stderr" "0: "
+  umount "$mnt"
+}
+
+@test "own unit: a program that the sandbox does not show" {
+  local program=/usr/local/bin/fsvc-own
+  cp /usr/libexec/fuse-svc/archive "$program"
+  own_unit "$program"
+  assert_found "problem program-hidden fuse-svc-own@.service" own
+  assert_text "$program"
+  assert_mended own
+  mount_own "$zip"
+  own_unit "$program" "BindReadOnlyPaths=/usr/local/bin"
+  rm -r "$admin/fuse-svc-own@.service.d"
+  systemctl daemon-reload
+  assert_healthy own
+  rm "$program"
+}
+
+@test "own unit: a program in a home directory" {
+  local program=/root/fsvc-own
+  cp /usr/libexec/fuse-svc/archive "$program"
+  own_unit "$program" "BindReadOnlyPaths=$program"
+  assert_found "problem program-hidden fuse-svc-own@.service" own
+  assert_text "ProtectHome=yes hides"
+  run_command mount -t fuse.svc.own "$zip" "$mnt"
+  assert_status 32
+  wait_for "$usual" are_instances_gone
+  doctor own
+  assert_mended own
+  mount_own "$zip"
+  rm "$program"
+}
+
+@test "own unit: fuse-svc-run without what it needs" {
+  cp "$units/fuse-svc-ext4@.service" "$BATS_TEST_TMPDIR/unit"
+  own_unit "/usr/libexec/fuse-svc/fuse-svc-run ext4" "$(grep ^Bind "$BATS_TEST_TMPDIR/unit")"
+  assert_found "problem trap fuse-svc-own@.service" own
+  assert_text "Operation not permitted"
+  assert_mended own
+  truncate -s 8M "$BATS_TEST_TMPDIR/image"
+  mkfs.ext4 -q "$BATS_TEST_TMPDIR/image"
+  mount_own "$BATS_TEST_TMPDIR/image"
 }
 
 #
