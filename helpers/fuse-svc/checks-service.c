@@ -95,6 +95,19 @@ void check_service_unknown(struct doctor *d)
 	}
 }
 
+/* Fresh from the installation, nothing is wrong, and nothing works. */
+void check_service_enabled(struct doctor *d)
+{
+	for (size_t i = 0; i < d->services->n; i++)
+		if (is_examined(d, &d->services->service[i]))
+			return;
+	if (d->services->units && !*d->names)
+		doctor_find(
+			d, DOCTOR_NOTE, "services",
+			"none is enabled; systemctl enable --now fuse-svc-NAME.socket, '" PROGRAM
+			" list' shows all");
+}
+
 /* Does the service manager say that it listens? Without one: nobody says otherwise. */
 static bool should_listen(const struct service *s)
 {

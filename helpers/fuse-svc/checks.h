@@ -62,6 +62,7 @@ void mend_socket_listen(struct doctor *d, const struct service *s);
 
 /* checks-service.c: of what a service has, whoever manages it */
 void check_service_unknown(struct doctor *d);
+void check_service_enabled(struct doctor *d);
 void check_socket_missing(struct doctor *d, const struct service *s);
 void check_socket_type(struct doctor *d, const struct service *s);
 void check_socket_stale(struct doctor *d, const struct service *s);

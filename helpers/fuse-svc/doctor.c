@@ -135,6 +135,7 @@ static const struct {
 	void (*run)(struct doctor *d);
 } host_checks[] = {
 	{ "service-unknown", check_service_unknown },
+	{ "service-enabled", check_service_enabled },
 	{ "helper-missing", check_helper_missing },
 	{ "helper-link", check_helper_link },
 	{ "helper-mode", check_helper_mode },

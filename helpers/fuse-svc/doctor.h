@@ -19,7 +19,7 @@
 enum doctor_level {
 	DOCTOR_PROBLEM, /* something does not work, or is not safe */
 	DOCTOR_WARNING, /* something may not be what is wanted */
-	DOCTOR_NOTE,	/* something could not be looked at */
+	DOCTOR_NOTE,	/* something could not be looked at, or is worth knowing */
 	DOCTOR_DETAIL,	/* something small could not: only tables have it */
 };
 

@@ -129,6 +129,9 @@ connect_often() {
   # Not even if its socket is there, as one that was killed leaves it.
   perl -MSocket -e 'socket(S, AF_UNIX, SOCK_SEQPACKET, 0); bind(S, pack_sockaddr_un(shift)) or die' "$socket"
   assert_healthy
+  systemctl disable --quiet --now fuse-svc-ext4.socket
+  assert_found "note service-enabled services"
+  assert_text "systemctl enable --now fuse-svc-NAME.socket" "nothing wrong found"
   doctor archive
   systemctl enable --quiet --now "$unit"
   assert_text "1 problem, 0 warnings"
