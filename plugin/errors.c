@@ -310,6 +310,13 @@ static int error_text(const struct svc_mount *m, char *buf, size_t size)
 	return MNT_EX_SOFTWARE;
 }
 
+void svc_hint_text(const struct svc_mount *m, char *buf, size_t size)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++)
+		if (hints[i].code == m->hint.code)
+			expand(m, hints[i].text, buf, size);
+}
+
 int svc_error_text(const struct svc_mount *m, char *buf, size_t size)
 {
 	size_t len;
@@ -320,11 +327,8 @@ int svc_error_text(const struct svc_mount *m, char *buf, size_t size)
 	len = strlen(buf);
 	if (m->hint.code && len && buf[len - 1] == '.') /* servers end their sentences */
 		buf[len - 1] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
-		if (hints[i].code == m->hint.code) {
-			append(buf, size, "; ");
-			expand(m, hints[i].text, buf, size);
-		}
-	}
+	if (m->hint.code)
+		append(buf, size, "; ");
+	svc_hint_text(m, buf, size);
 	return excode;
 }

@@ -125,6 +125,9 @@ struct svc_mount;
  */
 int svc_error_text(const struct svc_mount *m, char *buf, size_t size);
 
+/* Appends m->hint, as such a line ends; nothing if there is none. */
+void svc_hint_text(const struct svc_mount *m, char *buf, size_t size);
+
 /* Did the conversation end because the server wanted it so, rather than by a fault of ours? */
 bool svc_error_is_servers_choice(uint32_t code);
 

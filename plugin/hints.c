@@ -3,8 +3,9 @@
  * What may help after a common mistake: a service of nearly that name, the unit that is not
  * enabled, what the source really is.
  *
- * Only the child, who has no power, may call it. Must never fail, nor change the error that it is
- * about, nor understand more of an untrusted image than a few bytes at fixed places.
+ * Only the child, who has no power, may call it, or whoever else has given all of it up. Must never
+ * fail, nor change the error that it is about, nor understand more of an untrusted image than a few
+ * bytes at fixed places.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,10 +19,15 @@
 
 #define MAX_SOCKETS 256 /* that are looked at */
 
+static void fill_hint(struct svc_hint *hint, uint32_t code, const char *name)
+{
+	*hint = (struct svc_hint){ .code = code };
+	(void)snprintf(hint->name, sizeof(hint->name), "%s", name ? name : "");
+}
+
 static void set_hint(struct svc_mount *m, uint32_t code, const char *name)
 {
-	m->hint = (struct svc_hint){ .code = code };
-	(void)snprintf(m->hint.name, sizeof(m->hint.name), "%s", name ? name : "");
+	fill_hint(&m->hint, code, name);
 }
 
 static bool is_systemd(void)
@@ -149,19 +155,39 @@ static bool is_type_of_service(const char *name, const char *type)
 	       (strcmp(type, "iso9660") == 0 && strcmp(name, "archive") == 0);
 }
 
-static void look_into_source(struct svc_mount *m, int fd, bool is_device)
+/* What the source is, if the service is for something else. */
+static void look_into_source(int fd, const struct stat *st, const char *service,
+			     struct svc_hint *hint)
 {
+	if (S_ISREG(st->st_mode) && !st->st_size) {
+		fill_hint(hint, SVC_HINT_EMPTY, NULL);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
-		uint32_t hint = magics[i].hint;
+		uint32_t code = magics[i].hint;
 
 		if (!has_magic(fd, &magics[i]))
 			continue;
-		if (hint == SVC_HINT_DISK && !is_device)
-			hint = SVC_HINT_DISK_IMAGE;
-		if (hint != SVC_HINT_TYPE || !is_type_of_service(m->name, magics[i].name))
-			set_hint(m, hint, magics[i].name);
+		if (code == SVC_HINT_DISK && !S_ISBLK(st->st_mode))
+			code = SVC_HINT_DISK_IMAGE;
+		if (code != SVC_HINT_TYPE || !is_type_of_service(service, magics[i].name))
+			fill_hint(hint, code, magics[i].name);
 		return;
 	}
+}
+
+void svc_source_hint(int fd, const char *source, const char *type, char *text, size_t size)
+{
+	_cleanup_free_ char *copy = strdup(source);
+	struct svc_mount m = { .source = copy };
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		look_into_source(fd, &st, type, &m.hint);
+	if (!m.hint.code && !*type)
+		set_hint(&m, SVC_HINT_NAME_IT, NULL);
+	*text = '\0';
+	svc_hint_text(&m, text, size);
 }
 
 static bool can_be_written(int fd, const struct stat *st, const char *path)
@@ -180,10 +206,9 @@ static void look_at_source(struct svc_mount *m)
 
 	if (!m->source || svc_source_open(m->source, &fd) || fstat(fd, &st) < 0)
 		return;
-	if (!S_ISREG(st.st_mode) || st.st_size)
-		look_into_source(m, fd, S_ISBLK(st.st_mode));
-	else if (!strstr(m->words, "it is empty"))
-		set_hint(m, SVC_HINT_EMPTY, NULL);
+	look_into_source(fd, &st, m->name, &m->hint);
+	if (m->hint.code == SVC_HINT_EMPTY && strstr(m->words, "it is empty"))
+		set_hint(m, SVC_HINT_NONE, NULL);
 	if (!m->hint.code && m->was_asked_to_write && !can_be_written(fd, &st, m->source))
 		set_hint(m, SVC_HINT_READ_ONLY, NULL);
 }

@@ -79,6 +79,13 @@ int svc_source_open(const char *source, int *fd) _must_check_ _nonnull_all_;
 int svc_source_type(int fd, char *name, size_t size) _must_check_ _nonnull_all_;
 
 /*
+ * What helps with a source of that type ("": it is not recognized), as the error of a mount would
+ * say it; or "". Takes an open source, and its path. It may be a stranger's, too.
+ */
+void svc_source_hint(int fd, const char *source, const char *type, char *text,
+		     size_t size) _nonnull_all_;
+
+/*
  * Unmounting: a host finds the server before it unmounts, and waits for its end after that.
  */
 struct svc_server;

@@ -33,9 +33,12 @@ static const struct table_column columns[] = {
 
 static const struct table_format format = { "sources", columns, ARRAY_SIZE(columns) };
 
-/* In a process of its own. */
-static int look(const char *source, char *type, size_t size)
+#define HINT_SIZE 1024
+
+/* In a process of its own: the answer is the type, and, behind a line feed, what helps. */
+static int look(const char *source, char *answer, size_t size)
 {
+	char type[FUSESVC_NAME_SIZE] = "", hint[HINT_SIZE];
 	bool is_tag = mnt_tag_is_valid(source);
 	_cleanup_free_ char *path = is_tag ? mnt_resolve_spec(source, NULL) : NULL;
 	_cleanup_fd_ int fd = -1;
@@ -46,7 +49,12 @@ static int look(const char *source, char *type, size_t size)
 	rc = svc_source_open(path ? path : source, &fd);
 	if (!rc && svc_drop_privileges() != 0)
 		return -ENOTSUP;
-	return rc ? rc : svc_source_type(fd, type, size);
+	if (rc)
+		return rc;
+	rc = svc_source_type(fd, type, sizeof(type));
+	svc_source_hint(fd, path ? path : source, type, hint, sizeof(hint));
+	(void)snprintf(answer, size, "%s\n%s", type, hint);
+	return rc;
 }
 
 static const char *problem_text(int rc)
@@ -69,27 +77,32 @@ static const char *problem_text(int rc)
 	}
 }
 
-/* Has the caller named a service, he would get what he wants, if the source is one at all. */
-static int say_problem(const char *source, int rc)
+/* Into the table, if that shows it; else to stderr. Returns the exit code. */
+static int tell_problem(struct table *t, bool is_shown, const char *source, int rc,
+			const char *hint)
 {
-	char text[256];
+	char text[2 * HINT_SIZE];
 
-	(void)snprintf(text, sizeof(text), "%s%s", problem_text(rc),
-		       rc == -ENODATA || rc == -ENOTUNIQ
-			       ? "; name the service, as in \"mount -t fuse.svc.NAME\" ('" PROGRAM
-				 " list' shows all)"
-			       : "");
-	say_about(STDERR_FILENO, source, text);
+	if (rc == -ENOTUNIQ)
+		hint = "use -t fuse.svc.NAME or -o svc=NAME";
+	else if (rc != -ENODATA)
+		hint = "";
+	(void)snprintf(text, sizeof(text), "%s%s%s", problem_text(rc), *hint ? "; " : "", hint);
+	table_set_boolean(t, COL_LISTENING, false);
+	table_set_text(t, COL_PROBLEM, text);
+	if (!is_shown)
+		say_about(STDERR_FILENO, source, text);
 	if (rc == -ENOTSUP)
 		return MNT_EX_SYSERR;
 	return rc == -EACCES ? MNT_EX_USAGE : EX_ABSENT;
 }
 
-static int add_service(struct table *t, const char *name)
+static int add_service(struct table *t, const char *name, const char *hint)
 {
 	_cleanup_services_ struct services services = { 0 };
 	char *names[] = { NULL, NULL };
 	_cleanup_free_ char *copy = strdup(name);
+	const struct service *s;
 	int rc, rc_units;
 
 	if (!copy)
@@ -99,31 +112,40 @@ static int add_service(struct table *t, const char *name)
 	if (rc)
 		return rc;
 	say_units_error(rc_units);
-	if (service_is_known(&services.service[0]))
+	s = &services.service[0];
+	if (service_is_known(s))
 		table_set_text(t, COL_SERVICE, name);
-	table_set_boolean(t, COL_LISTENING, services.service[0].is_listening);
-	table_set_text(t, COL_PROBLEM, services.service[0].problem);
+	table_set_boolean(t, COL_LISTENING, s->is_listening);
+	table_set_text(t, COL_PROBLEM, *hint && !service_is_known(s) ? hint : s->problem);
 	return 0;
 }
 
 /* Returns the exit code. */
-static int add_source(struct table *t, const char *source)
+static int add_source(struct table *t, bool is_shown, const char *source)
 {
-	char type[FUSESVC_NAME_SIZE];
-	int rc = bounded_run(look, source, type, sizeof(type));
+	char answer[FUSESVC_NAME_SIZE + HINT_SIZE] = "", *hint;
+	int rc = bounded_run(look, source, answer, sizeof(answer));
 
+	hint = strchr(answer, '\n');
+	if (hint)
+		*hint++ = '\0';
 	table_add_row(t);
 	table_set_text(t, COL_SOURCE, source);
-	if (!rc && !fusesvc_name_is_valid(type))
+	if (!rc && !fusesvc_name_is_valid(answer))
 		rc = -ENODATA;
-	if (rc) {
-		table_set_boolean(t, COL_LISTENING, false);
-		table_set_text(t, COL_PROBLEM, problem_text(rc));
-		return say_problem(source, rc);
-	}
-	table_set_text(t, COL_TYPE, type);
-	rc = add_service(t, type);
+	if (rc)
+		return tell_problem(t, is_shown, source, rc, hint ? hint : "");
+	table_set_text(t, COL_TYPE, answer);
+	rc = add_service(t, answer, hint ? hint : "");
 	return rc ? say_system_error(rc) : MNT_EX_SUCCESS;
+}
+
+static bool has_column(const struct table_options *o, size_t column)
+{
+	for (size_t i = 0; i < o->n_columns; i++)
+		if (o->columns[i] == column)
+			return true;
+	return false;
 }
 
 static int probe(const struct invocation *inv)
@@ -137,7 +159,7 @@ static int probe(const struct invocation *inv)
 	if (rc)
 		return say_system_error(rc);
 	for (char **source = inv->args; *source; source++) {
-		int code = add_source(t, *source);
+		int code = add_source(t, has_column(&inv->table, COL_PROBLEM), *source);
 
 		excode = code ? code : excode;
 	}

@@ -4,6 +4,7 @@
 # fuse-svc probe: what a source is, without any trust in it.
 #
 # shellcheck disable=SC2030,SC2031,SC2154 # variables of lib.bash, set anew in each test
+# shellcheck disable=SC2059 # bytes are written as printf has them
 
 load fuse-svc
 
@@ -67,36 +68,72 @@ make_images() {
   use_loop "$img"
   fuse_svc probe -J "LABEL=$label" "$loop" LABEL=nobody-has-this
   assert_status 32
-  assert_says 'LABEL=nobody-has-this: no such device'
+  [[ -z $stderr ]]
   assert_json '.sources | map(.type)' '["ext4","ext4",null]'
+  assert_json '.sources[2].problem' '"no such device"'
   assert_json '.sources[0].source' "\"LABEL=$label\""
 }
 
-# assert_problem TEXT SOURCE: and the other source is told of all the same
+# assert_problem TEXT SOURCE: and the other source is told of all the same. It is said once: in the
+# table, or else on stderr.
 assert_problem() {
-  fuse_svc probe -Jo SOURCE,TYPE,PROBLEM "$2" "$img"
+  fuse_svc probe -Jo SOURCE,TYPE "$2" "$img"
   assert_status 32 || return
-  assert_says "$1" || return
+  assert_says "$2: $1" || return
   assert_json '.sources[0].type, .sources[1].type' $'null\n"ext4"' || return
-  assert_json '.sources[0].problem' "\"$1\""
+  fuse_svc probe -Jo PROBLEM "$2"
+  assert_status 32 || return
+  [[ -z $stderr ]] || fail "said twice: $stderr" || return
+  [[ $(jq -r '.sources[0].problem' <<<"$stdout") == "$1" ]] || fail "$stdout"
+}
+
+# as_mount_says SOURCE: what is behind the ";" of mount(8)'s message
+as_mount_says() {
+  run_mount -t fuse.svc "$1" "$mnt"
+  [[ $status == 32 && $stderr == *"; "* ]] || fail "mount says: $stderr" || return
+  printf '%s\n' "${stderr#*; }"
 }
 
 @test "probe: what cannot be told" {
   local dir=$BATS_TEST_TMPDIR
   make_images
   truncate -s 1M "$dir/nothing"
-  assert_problem 'file system type not recognized' "$dir/nothing"
-  [[ $stderr == *'name the service'*"'fuse-svc list'"* ]]
+  assert_problem 'file system type not recognized; use -t fuse.svc.NAME or -o svc=NAME, "fuse-svc list" shows all services' \
+    "$dir/nothing"
   : >"$dir/empty"
-  assert_problem 'file system type not recognized' "$dir/empty"
+  assert_problem 'file system type not recognized; the source is empty' "$dir/empty"
   cp "$img" "$dir/both"
   mksquashfs "$dir/tree" "$dir/small" -quiet -no-progress >/dev/null
   dd if="$dir/small" of="$dir/both" bs=1024 count=1 conv=notrunc status=none
-  assert_problem 'more than one file system type recognized' "$dir/both"
-  [[ $stderr == *'name the service'* ]]
+  assert_problem 'more than one file system type recognized; use -t fuse.svc.NAME or -o svc=NAME' "$dir/both"
   assert_problem 'No such file or directory' "$dir/missing"
   assert_problem 'Is a directory' "$dir/tree"
   assert_problem 'neither a regular file nor a block device' /dev/null
+}
+
+# magic FILE OFFSET BYTES: a file of 1 MiB that has them there
+magic() {
+  truncate -s 1M "$1"
+  printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+@test "probe: helps as the mount does" {
+  local dir=$BATS_TEST_TMPDIR name
+  magic "$dir/zip" 0 'PK\x03\x04'
+  magic "$dir/disk" 512 'EFI PART'
+  magic "$dir/nothing" 0 'x'
+  : >"$dir/empty"
+  for name in zip disk nothing empty; do
+    fuse_svc probe -Jo PROBLEM "$dir/$name"
+    assert_status 32
+    assert_json .sources[0].problem \
+      "$(as_mount_says "$dir/$name" | jq -Rc '"file system type not recognized; " + .')"
+  done
+  magic "$dir/luks" 0 'LUKS\xba\xbe\x00\x01'
+  fuse_svc probe -Jo TYPE,SERVICE,PROBLEM "$dir/luks"
+  assert_status 0
+  assert_json '.sources[0]' '{"type":"crypto_LUKS","service":null,"problem":"the source is encrypted: '\
+"cryptsetup open $dir/luks NAME, then mount /dev/mapper/NAME\"}"
 }
 
 # Nobody writes to it: to open it for reading would wait for ever.
@@ -129,6 +166,9 @@ assert_problem() {
   fuse_svc_as alice probe -nro TYPE "$img"
   assert_status 0
   assert_equal "$stdout" ext4
+  fuse_svc_as bob probe -nro PROBLEM "$img"
+  assert_status 1
+  assert_equal "$stdout" 'Permission\x20denied'
   fuse_svc_as bob probe -nro TYPE "$img"
   assert_status 1
   assert_says "$img: Permission denied"
@@ -157,7 +197,7 @@ assert_problem() {
   local name=$BATS_TEST_TMPDIR/$'e\e[31m\n'
   make_images
   cp "$img" "$name"
-  fuse_svc probe "$name" "$name.missing"
+  fuse_svc probe -o SOURCE,TYPE "$name" "$name.missing"
   assert_status 32
   assert_says 'e\x1b[31m\x0a.missing: No such file'
   [[ $stdout == *'e\x1b[31m\x0a '* && $stdout != *$'\e'* ]]
