@@ -203,7 +203,7 @@ make_sys() {
   follow sshfs
   kill "$(<"$dir/pid")"
   cp "$dir/hosts" /etc/hosts
-  userdel alice
+  wait_for "$usual" userdel alice # once the last process of her session is gone
   rm -r ~/.ssh
 }
 
