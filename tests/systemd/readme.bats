@@ -227,7 +227,7 @@ make_sys() {
   make_stick ntfs
   plug_in "$reader/stick.img"
   follow preset
-  shows ' root root ' /mnt/HELLO.TXT
+  shows '-rwxr-xr-x 1 root root ' /mnt/HELLO.TXT
   systemctl disable --quiet --now fuse-svc-lowntfs.socket
   used=()
   rm -r "$system"/fuse-svc-lowntfs* /etc/fuse-svc
