@@ -92,14 +92,9 @@ static bool is_in_root(const char *root, const char *program)
 	return stat(path, &st) == 0 && st.st_size > 0;
 }
 
-static bool is_in_home(const char *program)
+static bool is_in(const char *program, const char *dir)
 {
-	static const char *const homes[] = { "/home", "/root", "/run/user" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(homes); i++)
-		if (is_below(program, homes[i], strlen(homes[i])))
-			return true;
-	return false;
+	return is_below(program, dir, strlen(dir));
 }
 
 /* A drop-in that is read after all that people are likely to have. */
@@ -112,29 +107,42 @@ static void mend_view(struct doctor *d, const struct view *v, const char *name, 
 	doctor_mend(d, "systemctl daemon-reload");
 }
 
+static bool is_shown(const struct view *v, const char *program)
+{
+	return is_bound(v->text[BINDS], program) || is_bound(v->text[READ_ONLY_BINDS], program);
+}
+
+/* With "tmpfs", what is bound there can be seen; but /root is root's alone all the same. */
+static void look_at_home(struct doctor *d, const struct view *v, const char *program)
+{
+	bool is_root = is_in(program, "/root");
+
+	if (strcmp(v->text[HOME], "yes") != 0 && (!is_root || strcmp(v->text[HOME], "tmpfs") != 0))
+		return;
+	doctor_find(d, DOCTOR_PROBLEM, v->template,
+		    "ProtectHome=%s hides %s: no mount gets a server%s", v->text[HOME], program,
+		    is_root ? "; put it elsewhere, as into /usr/local/libexec" : "");
+	if (!is_root)
+		mend_view(d, v, "home", "ProtectHome", "tmpfs");
+}
+
 void check_program_hidden(struct doctor *d, const struct service *s)
 {
 	_cleanup_view_ struct view v = { 0 };
-	const char *program, *home;
-	bool is_home, has_root;
+	const char *program, *root;
 
 	if (!get_view(d, s, &v) || access(s->command[0], X_OK) < 0)
 		return;
 	program = s->command[0];
-	home = v.text[HOME];
-	is_home = is_in_home(program) && (strcmp(home, "yes") == 0 || strcmp(home, "tmpfs") == 0);
-	has_root = *v.text[ROOT] && strcmp(v.text[ROOT], "/") != 0;
-	if ((is_home || has_root) && !is_bound(v.text[BINDS], program) &&
-	    !is_bound(v.text[READ_ONLY_BINDS], program) && !is_in_root(v.text[ROOT], program)) {
+	root = v.text[ROOT];
+	if (*root && strcmp(root, "/") != 0 && !is_shown(&v, program) &&
+	    !is_in_root(root, program)) {
 		doctor_find(d, DOCTOR_PROBLEM, v.template,
 			    "it does not show %s to its servers: no mount gets one", program);
 		mend_view(d, &v, "program", "BindReadOnlyPaths", program);
 	}
-	if (is_home && strcmp(home, "yes") == 0) {
-		doctor_find(d, DOCTOR_PROBLEM, v.template,
-			    "ProtectHome=yes hides %s: no mount gets a server", program);
-		mend_view(d, &v, "home", "ProtectHome", "tmpfs");
-	}
+	if (is_in(program, "/home") || is_in(program, "/root") || is_in(program, "/run/user"))
+		look_at_home(d, &v, program);
 }
 
 static bool has_call(const char *list, const char *call)

@@ -345,7 +345,7 @@ mount_own() {
 }
 
 @test "own unit: a program in a home directory" {
-  local program=/root/fsvc-own
+  local program=/home/fsvc-own
   cp /usr/libexec/fuse-svc/archive "$program"
   own_unit "$program" "BindReadOnlyPaths=$program"
   assert_found "problem program-hidden fuse-svc-own@.service" own
@@ -356,7 +356,12 @@ mount_own() {
   doctor own
   assert_mended own
   mount_own "$zip"
-  rm "$program"
+  # No unit shows this one.
+  mv "$program" /root/fsvc-own
+  own_unit /root/fsvc-own "BindReadOnlyPaths=/root/fsvc-own"
+  assert_found "problem program-hidden fuse-svc-own@.service" own
+  assert_text "ProtectHome=tmpfs hides /root/fsvc-own" "put it elsewhere"
+  rm /root/fsvc-own
 }
 
 @test "own unit: fuse-svc-run without what it needs" {
