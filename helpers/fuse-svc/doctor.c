@@ -19,16 +19,6 @@
 #define TEXT_SIZE  2048
 #define SHORT_MEND 120 /* bytes of commands that fit into a table with more in it */
 
-static char *clean(const char *text)
-{
-	size_t size = 4 * strlen(text) + 1;
-	char *buf = malloc(size);
-
-	if (buf)
-		(void)fusesvc_escape(text, buf, size);
-	return buf;
-}
-
 static bool is_known(const struct doctor *d, const struct doctor_finding *f)
 {
 	for (size_t i = 0; i < d->n; i++)
@@ -64,8 +54,8 @@ void doctor_find(struct doctor *d, enum doctor_level level, const char *subject,
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	f.subject = clean(subject);
-	f.text = clean(text);
+	f.subject = table_clean(subject);
+	f.text = table_clean(text);
 	grown = f.subject && f.text ? reallocarray(d->findings, d->n + 1, sizeof(*grown)) : NULL;
 	if (grown)
 		d->findings = grown;

@@ -122,7 +122,7 @@ void table_add_row(struct table *t)
 		t->rc = -ENOMEM;
 }
 
-static char *clean(const char *text)
+char *table_clean(const char *text)
 {
 	size_t size = 4 * strlen(text) + 1;
 	char *buf = malloc(size);
@@ -143,7 +143,7 @@ static void set_text(struct table *t, size_t column, const char *text, bool is_c
 
 		if (t->options->columns[i] != column)
 			continue;
-		value = is_clean ? strdup(text) : clean(text);
+		value = is_clean ? strdup(text) : table_clean(text);
 		rc = value ? scols_line_refer_data(t->row, i, value) : -ENOMEM;
 	}
 	if (rc && !t->rc)

@@ -66,7 +66,8 @@ int table_new(const struct table_format *f, const struct table_options *o,
  */
 void table_add_row(struct table *t) _nonnull_all_;
 void table_set_text(struct table *t, size_t column, const char *text) _nonnull_(1);
-/* One that is clean already. */
+/* One that is clean already, as this makes it; NULL: there is no memory. */
+char *table_clean(const char *text) _nonnull_all_;
 void table_set_clean_text(struct table *t, size_t column, const char *text) _nonnull_(1);
 void table_set_number(struct table *t, size_t column, uint64_t number) _nonnull_all_;
 void table_set_boolean(struct table *t, size_t column, bool is) _nonnull_all_;

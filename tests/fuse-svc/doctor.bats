@@ -8,6 +8,7 @@
 # shellcheck disable=SC2030,SC2031,SC2154 # variables of lib.bash, set anew in each test
 
 load fuse-svc
+load doctor
 
 setup() {
   prepare_fuse_svc
@@ -22,45 +23,6 @@ teardown() {
   [[ -d /run/filesystems ]] || rm -f /run/filesystems
   mkdir -p /run/filesystems
   clean_up
-}
-
-doctor() { fuse_svc doctor "$@"; }
-
-# findings [NAME...]: one "LEVEL CHECK SUBJECT" a line
-findings() {
-  local out rc=0
-  out=$("$FSVC_FUSE_SVC" doctor --raw --noheadings --output LEVEL,CHECK,SUBJECT "$@") || rc=$?
-  ((rc == 0 || rc == 32)) || fail "exit code $rc" || return
-  printf '%s\n' "$out"
-}
-
-# assert_found LINES [NAME...]: that is what is found, and nothing else; sets $stdout
-assert_found() {
-  doctor "${@:2}"
-  assert_equal "$(findings "${@:2}")" "$1" || return
-  if [[ $1 == *problem* ]]; then assert_status 32; else assert_status 0; fi
-}
-
-assert_text() {
-  local text
-  for text in "$@"; do
-    [[ $stdout == *"$text"* ]] || fail "it does not say: $text" || return
-  done
-}
-
-assert_healthy() {
-  doctor "$@"
-  [[ $stdout == "nothing wrong found ("*" checks)" ]] || fail "found: $stdout" || return
-  assert_status 0
-}
-
-commands() { sed -n 's/^    //p' <<<"$stdout"; }
-
-# assert_mended [NAME...]: by what is printed, as a person would copy it
-assert_mended() {
-  [[ -n $(commands) ]] || fail "no command" || return
-  bash -e <<<"$(commands)" || fail "it cannot be mended by: $(commands)" || return
-  assert_healthy "$@"
 }
 
 #

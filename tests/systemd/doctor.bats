@@ -8,6 +8,8 @@
 
 # shellcheck source=tests/systemd/lib.bash
 source "$BATS_TEST_DIRNAME/lib.bash"
+# shellcheck source=tests/fuse-svc/doctor.bash
+source "$BATS_TEST_DIRNAME/../fuse-svc/doctor.bash"
 
 admin=/etc/systemd/system
 socket=/run/filesystems/archive
@@ -41,47 +43,6 @@ teardown() {
   done
   systemctl enable --quiet --now "$unit" fuse-svc-ext4.socket
   clean_up_systemd
-}
-
-doctor() { run_command fuse-svc doctor "$@"; }
-
-# findings [NAME...]: one "LEVEL CHECK SUBJECT" a line
-findings() {
-  local out rc=0
-  out=$(fuse-svc doctor --raw --noheadings --output LEVEL,CHECK,SUBJECT "$@") || rc=$?
-  ((rc == 0 || rc == 32)) || fail "exit code $rc" || return
-  grep -v '^detail\|^$' <<<"$out" || true
-}
-
-# assert_found LINES [NAME...]: that is what is found, and nothing else; sets $stdout
-assert_found() {
-  doctor "${@:2}"
-  assert_equal "$(findings "${@:2}")" "$1" || return
-  if [[ $1 == *problem* ]]; then assert_status 32; else assert_status 0; fi
-}
-
-# assert_text TEXT...: it says each of these
-assert_text() {
-  local text
-  for text in "$@"; do
-    [[ $stdout == *"$text"* ]] || fail "it does not say: $text" || return
-  done
-}
-
-# assert_healthy [NAME...]
-assert_healthy() {
-  doctor "$@"
-  [[ $stdout == "nothing wrong found ("*" checks)" ]] || fail "found: $stdout" || return
-  assert_status 0
-}
-
-# assert_mended [NAME...]: by what is printed, as a person would copy it
-assert_mended() {
-  local commands
-  commands=$(sed -n 's/^    //p' <<<"$stdout")
-  [[ -n $commands ]] || fail "no command" || return
-  bash -e <<<"$commands" || fail "it cannot be mended by: $commands" || return
-  assert_healthy "$@"
 }
 
 # drop_in UNIT FILE LINE...: as systemctl edit does it
