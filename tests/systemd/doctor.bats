@@ -18,6 +18,7 @@ template=fuse-svc-archive@.service
 
 setup_file() {
   make_images "$BATS_FILE_TMPDIR"
+  stop_all_sockets
   systemctl enable --quiet --now "$unit" fuse-svc-ext4.socket
 }
 

@@ -12,6 +12,7 @@ setup_file() {
   make_images "$BATS_FILE_TMPDIR"
   mksquashfs "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/image.squashfs" -quiet -no-progress \
     >/dev/null
+  stop_all_sockets
   start_sockets archive squashfs
   useradd --uid "$uid" --no-create-home fsvc-looker # the bus serves no nameless users
 }

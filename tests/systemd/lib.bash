@@ -70,6 +70,15 @@ assert_clean() {
     fail "a limit of the socket was hit"
 }
 
+# Whatever other files of tests have left.
+stop_all_sockets() {
+  local name
+  for name in $(services); do
+    systemctl disable --quiet --now "fuse-svc-$name.socket" || return
+  done
+  rm -f /run/filesystems/*
+}
+
 start_sockets() {
   local name
   for name in "$@"; do
