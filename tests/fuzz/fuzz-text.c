@@ -3,7 +3,9 @@
  * Fuzzes the text that reaches a terminal: a stranger's bytes escaped, and errors of the library
  * and the helper that quote them. Whatever the size of the buffer, the text ends in it, has no
  * control character, and an escaped text reads back to what it was made of. The input: the size,
- * the three numbers of an error, then a subject and the server's last words, each ended by a NUL.
+ * the three numbers of an error, then a subject and the server's last words, each ended by a NUL,
+ * and the number and the name of a hint. The subject is the mount point as well, the words the
+ * source.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,24 +72,38 @@ static void check_errors(const struct svc_mount *m, size_t size)
 	check_line(out, size);
 }
 
+/* What is left, up to a NUL, which is taken too. */
+static char *take_string(struct reader *r)
+{
+	char *s = strndup((const char *)r->pos, r->left);
+	size_t len;
+
+	check(s != NULL);
+	len = strlen(s) < r->left ? strlen(s) + 1 : r->left;
+	r->pos += len;
+	r->left -= len;
+	return s;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct reader r = { .pos = data, .left = size };
 	size_t out_size = (size_t)reader_u16(&r) + 1;
 	struct svc_mount m = { .name = "sq", .opts.timeout = 90 };
-	_cleanup_free_ char *subject = NULL, *words = NULL;
-	size_t len;
+	_cleanup_free_ char *subject = NULL, *words = NULL, *hint = NULL;
 
 	m.error.step = reader_u16(&r);
 	m.error.code = reader_u16(&r);
 	m.error.err = (int32_t)reader_u32(&r);
 	if (r.bad)
 		return 0;
-	subject = strndup((const char *)r.pos, r.left);
-	check(subject != NULL);
-	len = strlen(subject) < r.left ? strlen(subject) + 1 : r.left;
-	words = strndup((const char *)r.pos + len, r.left - len);
-	check(words != NULL);
+	subject = take_string(&r);
+	words = take_string(&r);
+	hint = take_string(&r);
+	m.target = subject;
+	m.source = words;
+	m.hint.code = (unsigned char)*hint;
+	(void)snprintf(m.hint.name, sizeof(m.hint.name), "%s", *hint ? hint + 1 : "");
 	(void)snprintf(m.error.subject, sizeof(m.error.subject), "%s", subject);
 	(void)snprintf(m.words, sizeof(m.words), "%s", words);
 	check_escape(subject, out_size);
