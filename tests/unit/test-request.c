@@ -69,6 +69,24 @@ static void fewer_descriptors(void **state)
 	(void)close(pair[1]);
 }
 
+/* The kernel tells first that an answer was not read, and keeps what was said before. */
+static void last_words_of_who_did_not_listen(void **state)
+{
+	const struct svc_request req = sample();
+	struct svc_request got;
+	int pair[2], fds[2];
+
+	make_pair(pair);
+	assert_int_equal(svc_answer_send(pair[1], 0), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(svc_request_send(pair[0], &req, -1, -1), 0);
+	(void)close(pair[0]);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(svc_request_recv(pair[1], &got, fds), 0);
+	assert_int_equal(svc_request_recv(pair[1], &got, fds), -ECONNRESET);
+	(void)close(pair[1]);
+}
+
 static void strings_are_ended(void **state)
 {
 	const struct svc_request req = sample();
@@ -173,6 +191,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		unit_test_fds(two_descriptors_pass_in_order),
 		unit_test_fds(fewer_descriptors),
+		unit_test_fds(last_words_of_who_did_not_listen),
 		unit_test_fds(strings_are_ended),
 		unit_test_fds(malformed_requests),
 		unit_test_fds(answers),
