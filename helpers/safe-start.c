@@ -75,6 +75,10 @@ static int hold_signals(bool is_setuid)
 	static const struct itimerval never;
 	sigset_t held;
 
+	/* First of all: what the caller ignores and lets ring must not find its default unblocked. */
+	(void)sigfillset(&held);
+	if (sigprocmask(SIG_SETMASK, &held, NULL) < 0)
+		return -errno;
 	for (int sig = 1; sig < NSIG; sig++) {
 		bool is_polite = false;
 
@@ -83,7 +87,6 @@ static int hold_signals(bool is_setuid)
 		if (!is_polite)
 			(void)signal(sig, SIG_DFL); /* not all of them can be set */
 	}
-	(void)sigfillset(&held);
 	for (size_t i = 0; i < ARRAY_SIZE(job_control) && !is_setuid; i++)
 		(void)sigdelset(&held, job_control[i]);
 	if (sigprocmask(SIG_SETMASK, &held, NULL) < 0)
