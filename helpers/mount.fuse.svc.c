@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -109,6 +108,7 @@ static int mount_it(const struct invocation *inv)
 	progress_begin();
 	rc = module->init(&m, cxt, &host);
 	if (rc) {
+		use_language();
 		say_about(STDERR_FILENO, mnt_context_get_target(cxt), strerror(-rc));
 		module->deinit(m);
 		return MNT_EX_SYSERR;
@@ -118,6 +118,8 @@ static int mount_it(const struct invocation *inv)
 		rc = module->run(m, SVC_STAGE_MOUNT);
 	if (!rc)
 		rc = module->run(m, SVC_STAGE_POST);
+	if (rc)
+		use_language();
 	excode = module->get_excode(m, text, sizeof(text));
 	progress_clear();
 	if (*text)
@@ -235,7 +237,6 @@ int main(int argc, char **argv)
 		say(STDERR_FILENO, PROGRAM ": cannot make this process safe: %s\n", strerror(-rc));
 		return MNT_EX_SYSERR;
 	}
-	(void)setlocale(LC_ALL, "");
 	(void)mnt_init_debug(0); /* LIBMOUNT_DEBUG, of root's */
 	inv.cxt = mnt_new_context();
 	if (!inv.cxt)

@@ -23,6 +23,7 @@ int set_namespace(struct libmnt_context *cxt, const char *ns)
 	rc = mnt_context_set_target_ns(cxt, digits && !ns[digits] ? path : ns);
 	if (rc == 0)
 		return -1;
+	use_language();
 	say(STDERR_FILENO, PROGRAM ": cannot use the namespace \"%s\": %s\n",
 	    fusesvc_escape(ns, clean, sizeof(clean)), strerror(rc < 0 ? -rc : EINVAL));
 	return rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE ? MNT_EX_SYSERR : MNT_EX_USAGE;

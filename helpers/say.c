@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <libmount.h>
+#include <locale.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -49,6 +50,12 @@ void say(int fd, const char *format, ...)
 		;
 }
 
+void use_language(void)
+{
+	(void)setlocale(LC_CTYPE, "");
+	(void)setlocale(LC_MESSAGES, "");
+}
+
 void say_about(int fd, const char *target, const char *text)
 {
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
@@ -64,6 +71,7 @@ int say_misuse(const char *what)
 
 int say_system_error(int rc)
 {
+	use_language();
 	say(STDERR_FILENO, PROGRAM ": %s\n", strerror(-rc));
 	return MNT_EX_SYSERR;
 }

@@ -13,6 +13,12 @@
  */
 __attribute__((format(printf, 2, 3))) void say(int fd, const char *format, ...);
 
+/*
+ * Before what the system calls its errors is put into words: in the caller's language. Only then, as
+ * its files take longer to be read than a mount.
+ */
+void use_language(void);
+
 /* "PROGRAM: TARGET: TEXT", in the form of mount(8). The target is the caller's word: it is cleaned.
  */
 void say_about(int fd, const char *target, const char *text) _nonnull_all_;

@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -134,6 +133,7 @@ _Noreturn static void execute(const struct invocation *inv)
 	args[n++] = word("--");
 	args[n] = word(inv->target);
 	(void)execvp(args[0], args);
+	use_language();
 	say(STDERR_FILENO, PROGRAM ": cannot run umount(8): %s\n", strerror(errno));
 	_exit(MNT_EX_SYSERR);
 }
@@ -243,7 +243,6 @@ int main(int argc, char **argv)
 					   "set-user-ID)\n");
 		return MNT_EX_SYSERR;
 	}
-	(void)setlocale(LC_ALL, "");
 	(void)mnt_init_debug(0);
 	inv.cxt = mnt_new_context();
 	if (!inv.cxt)
