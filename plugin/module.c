@@ -23,7 +23,7 @@ static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct
 	m->host = *host;
 	m->uid = host->uid;
 	m->gid = host->gid;
-	m->target_fd = -1;
+	m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return m->proc_fd < 0 ? -errno : 0;
 }
@@ -219,6 +219,7 @@ static void deinit(struct svc_mount *m)
 {
 	if (!m)
 		return;
+	svc_parent_end(m);
 	if (m->signals_blocked)
 		unblock_signals(m);
 	close_fd_keep_errno(m->target_fd);

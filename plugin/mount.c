@@ -4,7 +4,7 @@
  *
  * A server can make the kernel wait for its first answer, inside mount(2), where nothing but
  * SIGKILL ends a wait, and in one case not even that (see fusectl.c). So the mount is made by a
- * worker, the mounter, which the parent can kill. It looks at the mount point again, for it is the
+ * worker, the mounter (see mounter.c). It looks at the mount point again, for it is the
  * one with the power. The kernel's options are written here, from numbers and from what the caller
  * said; no text of the server's is in them.
  */
@@ -19,8 +19,6 @@
 
 #include "svc.h"
 
-#define END_MS	      2000 /* how long a worker may take to die of SIGKILL */
-#define UNDO_MS	      10000
 #define UNMOUNT_TRIES 200
 
 static int append(char **optstr, const char *name, const char *value)
@@ -213,12 +211,6 @@ static int refuse_second_mount(const struct svc_mount *m, int target_fd)
 	return -EBUSY;
 }
 
-/* What a mount is asked for, by the parent to the mounter. */
-struct order {
-	const struct svc_request *req;
-	int fuse_fd, target_fd;
-};
-
 /* For root, the mount point that the caller named; for others, one where they may mount. */
 static int check_target(struct svc_mount *m, int target_fd, mode_t *fmt)
 {
@@ -232,106 +224,56 @@ static int check_target(struct svc_mount *m, int target_fd, mode_t *fmt)
 	return rc ? rc : svc_rights_check_number(m, target_fd, true);
 }
 
-static int mount_checked(struct svc_mount *m, const struct order *o, mode_t fmt)
+static int mount_checked(struct svc_mount *m, const struct svc_request *order, const int fds[2],
+			 mode_t fmt)
 {
+	const int fuse_fd = fds[0], target_fd = fds[1];
 	_cleanup_free_ char *optstr = NULL;
 	char target[64];
 	int rc;
 
-	rc = build_options(m, o->req, o->fuse_fd, fmt, &optstr);
+	rc = build_options(m, order, fuse_fd, fmt, &optstr);
 	if (!rc)
-		rc = name_target(m, o->target_fd, fmt, target, sizeof(target));
+		rc = name_target(m, target_fd, fmt, target, sizeof(target));
 	if (!rc)
 		rc = is_for_libmount(m, fmt) ? call_libmount(m, target, optstr)
 					     : call_mount2(m, target, optstr);
-	return !rc && m->fuseblk && !svc_has_connection(m, o->fuse_fd)
-		       ? refuse_second_mount(m, o->target_fd)
+	return !rc && m->fuseblk && !svc_has_connection(m, fuse_fd)
+		       ? refuse_second_mount(m, target_fd)
 		       : rc;
 }
 
-static int mount_now(struct svc_mount *m, const void *data, struct svc_result *result)
+int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const int fds[2],
+		  struct svc_result *result)
 {
-	const struct order *o = data;
+	const int target_fd = fds[1];
 	mode_t fmt;
 	int rc;
 
+	svc_note_server(m, order);
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
-	rc = check_target(m, o->target_fd, &fmt);
+	rc = check_target(m, target_fd, &fmt);
 	if (!rc)
-		rc = svc_target_mnt_id(m, o->target_fd, &result->target_mnt_id);
+		rc = svc_target_mnt_id(m, target_fd, &result->target_mnt_id);
 	m->target_mnt_id = result->target_mnt_id;
 	if (!rc) /* what has no path, or too long a one, could not be undone either */
-		rc = svc_target_true_path(m, o->target_fd, result->true_target,
+		rc = svc_target_true_path(m, target_fd, result->true_target,
 					  sizeof(result->true_target));
 	if (!rc)
-		rc = mount_checked(m, o, fmt);
+		rc = mount_checked(m, order, fds, fmt);
 	if (rc)
 		return rc;
 	/* Others mounted in the meantime, perhaps. The parent takes away what is too much. */
-	if (m->uid != 0 && svc_rights_check_number(m, o->target_fd, false) != 0)
+	if (m->uid != 0 && svc_rights_check_number(m, target_fd, false) != 0)
 		return -EOWNERDEAD;
-	return svc_target_true_path(m, o->target_fd, result->true_target,
-				    sizeof(result->true_target)) == 0
-		       ? 0
-		       : -EOWNERDEAD;
-}
-
-int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
-		      int target_fd, struct svc_mounter *mounter)
-{
-	const struct order order = { req, fuse_fd, target_fd };
-	int rc;
-
-	/* For the undo and what else is to be known when all has ended. */
-	mounter->fuse_fd = fcntl(fuse_fd, F_DUPFD_CLOEXEC, 3);
-	m->target_fd = fcntl(target_fd, F_DUPFD_CLOEXEC, 3);
-	rc = mounter->fuse_fd < 0 || m->target_fd < 0 ? -errno : 0;
-	if (!rc)
-		rc = svc_worker_start(&mounter->worker, m, mount_now, &order);
-	if (rc)
-		close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
-	return rc;
-}
-
-/* A killed mounter may still wait for a server, in the end of a fuseblk mount that failed. */
-static bool kill_mounter(const struct svc_mount *m, const struct svc_mounter *mounter)
-{
-	(void)kill(mounter->worker.pid, SIGKILL);
-	if (svc_worker_has_ended(&mounter->worker, END_MS))
-		return true;
-	return m->fuseblk && svc_has_connection(m, mounter->fuse_fd) &&
-	       svc_abort_connection(m->source_dev) == 0 &&
-	       svc_worker_has_ended(&mounter->worker, END_MS);
-}
-
-int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
-{
-	struct svc_result result;
-	int rc;
-
-	if (mounter->worker.pid <= 0)
-		return -ECHILD;
-	if (kill_it && !kill_mounter(m, mounter)) {
-		svc_worker_forget(&mounter->worker);
-		rc = -EBUSY;
-	} else {
-		rc = svc_worker_end(&mounter->worker, &result);
-		if (!rc) {
-			rc = result.rc;
-			m->target_mnt_id = result.target_mnt_id;
-			if (result.error.code && !m->error.code)
-				m->error = result.error;
-		}
-		if (!rc) {
-			m->true_target = strdup(result.true_target);
-			rc = m->true_target ? 0 : -EOWNERDEAD;
-		}
-	}
-	m->has_connection = rc == 0 || svc_has_connection(m, mounter->fuse_fd);
-	(void)svc_connection_of(m, mounter->fuse_fd, &m->connection);
-	close_fd_keep_errno(steal_fd(&mounter->fuse_fd));
-	return rc;
+	if (svc_target_true_path(m, target_fd, result->true_target, sizeof(result->true_target)) !=
+	    0)
+		return -EOWNERDEAD;
+	/* For utab. The mount point must not be held by whoever waits there for a lock. */
+	(void)svc_connection_of(m, fds[0], &m->connection);
+	m->true_target = strdup(result->true_target);
+	return m->true_target && fchdir(m->proc_fd) == 0 ? 0 : -EOWNERDEAD;
 }
 
 /*
@@ -360,13 +302,11 @@ static int unmount_once(struct svc_mount *m)
 }
 
 /* A path that is renamed under us leads there the next time, or the one after that. */
-static int unmount_now(struct svc_mount *m, const void *data, struct svc_result *result)
+int svc_unmount_now(struct svc_mount *m)
 {
 	const struct timespec pause = { .tv_nsec = 1000 * 1000 };
 	int tries = m->mounted ? UNMOUNT_TRIES : UNMOUNT_TRIES / 10, rc = -ENOENT;
 
-	(void)data;
-	(void)result;
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
 	/* It may have been killed before it told. */
@@ -378,35 +318,4 @@ static int unmount_now(struct svc_mount *m, const void *data, struct svc_result 
 		rc = unmount_once(m);
 	}
 	return rc;
-}
-
-static int unmount_by_worker(struct svc_mount *m)
-{
-	struct svc_worker worker = { .fd = -1 };
-	struct svc_result result;
-	int rc;
-
-	if (m->target_fd < 0)
-		return -ENOENT;
-	rc = svc_worker_start(&worker, m, unmount_now, NULL);
-	if (rc)
-		return rc;
-	if (!svc_worker_has_ended(&worker, UNDO_MS)) {
-		(void)kill(worker.pid, SIGKILL);
-		if (!svc_worker_has_ended(&worker, END_MS)) {
-			svc_worker_forget(&worker);
-			return -ETIMEDOUT;
-		}
-	}
-	rc = svc_worker_end(&worker, &result);
-	return rc ? rc : result.rc;
-}
-
-/* What fails before anything is undone (no process, no memory) may be there at the second attempt.
- */
-int svc_unmount(struct svc_mount *m)
-{
-	int rc = unmount_by_worker(m);
-
-	return rc && rc != -ENOENT && rc != -ETIMEDOUT ? unmount_by_worker(m) : rc;
 }

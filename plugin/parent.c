@@ -53,10 +53,7 @@
 
 struct parent {
 	struct svc_mount *m;
-	pid_t child;
-	int sock;      /* to the child */
-	int signal_fd; /* the signals that end us */
-	struct svc_mounter mounter;
+	int signal_fd;	       /* the signals that end us */
 	bool asked;	       /* a mount was asked for: there is only one */
 	bool unsure;	       /* the mounter died without a word: there may be a mount */
 	bool ended;	       /* the child said how it went */
@@ -126,6 +123,13 @@ static int check_mount(struct parent *p, const struct svc_request *req, const in
 	return accept_name(m, req->name) ? 0 : -EINVAL;
 }
 
+void svc_note_server(struct svc_mount *m, const struct svc_request *req)
+{
+	(void)snprintf(m->name, sizeof(m->name), "%s", req->name);
+	m->server_pid = req->server_pid;
+	m->is_read_only = m->opts.read_only || (req->ms_flags & MS_RDONLY);
+}
+
 static int start_mount(struct parent *p, const struct svc_request *req, int fds[2])
 {
 	struct svc_mount *m = p->m;
@@ -138,9 +142,8 @@ static int start_mount(struct parent *p, const struct svc_request *req, int fds[
 					 m->target);
 	if (rc)
 		return request_error(m);
-	m->server_pid = req->server_pid;
-	m->is_read_only = m->opts.read_only || (req->ms_flags & MS_RDONLY);
-	rc = svc_mounter_start(m, req, fds[0], fds[1], &p->mounter);
+	svc_note_server(m, req);
+	rc = svc_mounter_order(m, req, fds[0], fds[1]);
 	return rc ? process_error(m, -rc, "cannot start the mount") : 0;
 }
 
@@ -186,7 +189,7 @@ static int end_of_talk(struct parent *p, const struct svc_request *req)
 /* A child that is gone said why before, most likely: that is still to be read. */
 static int answer(const struct parent *p, int result)
 {
-	int rc = svc_answer_send(p->sock, result);
+	int rc = svc_answer_send(p->m->talker.fd, result);
 
 	if (rc == -EPIPE || rc == -ECONNRESET)
 		return 0;
@@ -198,7 +201,7 @@ static int on_request(struct parent *p)
 	struct svc_request req;
 	int fds[2], rc;
 
-	rc = svc_request_recv(p->sock, &req, fds);
+	rc = svc_request_recv(p->m->talker.fd, &req, fds);
 	if (rc == -EAGAIN)
 		return 0;
 	if (rc == -EBADMSG)
@@ -232,7 +235,7 @@ static int on_request(struct parent *p)
 /* The mount has ended; the server learns about it from the child. */
 static int on_mounted(struct parent *p)
 {
-	int rc = svc_mounter_end(p->m, &p->mounter, false);
+	int rc = svc_mounter_result(p->m, false);
 
 	p->m->mounted = rc == 0;
 	p->unsure = rc == -EOWNERDEAD;
@@ -256,7 +259,7 @@ static void on_child_signal(struct parent *p)
 {
 	siginfo_t info = { 0 };
 
-	while (waitid(P_PID, (id_t)p->child, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
+	while (waitid(P_PID, (id_t)p->m->talker.pid, &info, WSTOPPED | WCONTINUED | WNOHANG) == 0 &&
 	       info.si_pid) {
 		p->stopped_until = info.si_code == CLD_STOPPED ? deadline(p) : 0;
 		info.si_pid = 0;
@@ -306,8 +309,8 @@ static int serve_child(struct parent *p)
 	while (!p->ended && !rc) {
 		struct pollfd pfds[] = {
 			{ .fd = p->signal_fd, .events = POLLIN },
-			{ .fd = p->mounter.worker.fd, .events = POLLIN },
-			{ .fd = p->sock, .events = POLLIN },
+			{ .fd = p->m->is_mounting ? p->m->mounter.fd : -1, .events = POLLIN },
+			{ .fd = p->m->talker.fd, .events = POLLIN },
 		};
 
 		n = poll(pfds, ARRAY_SIZE(pfds), patience(p));
@@ -332,14 +335,15 @@ static int serve_child(struct parent *p)
  * gets a moment for that. The kill cannot change the status of one that is exiting already. One
  * that waits for a file system that does not answer, not even SIGKILL ends: it is left alone.
  */
-static int reap_child(const struct parent *p)
+static int reap_child(struct svc_process *child)
 {
-	struct pollfd pfd = { .fd = p->sock }; /* for POLLHUP */
+	struct pollfd pfd = { .fd = child->fd }; /* for POLLHUP */
 	int status = 0;
 
 	(void)poll(&pfd, 1, END_MS);
-	(void)kill(p->child, SIGKILL);
-	(void)svc_reap(p->child, END_MS, &status);
+	(void)kill(child->pid, SIGKILL);
+	(void)svc_reap(child->pid, END_MS, &status);
+	svc_process_forget(child);
 	return status;
 }
 
@@ -347,7 +351,7 @@ static int reap_child(const struct parent *p)
 static void end_child(struct parent *p)
 {
 	struct svc_mount *m = p->m;
-	int status = reap_child(p);
+	int status = reap_child(&m->talker);
 	char text[32];
 
 	if (p->ended || m->error.code)
@@ -370,11 +374,11 @@ static void end_child(struct parent *p)
 static void undo(struct parent *p)
 {
 	struct svc_mount *m = p->m;
-	bool may_be_mounted = p->unsure || p->mounter.worker.pid > 0;
+	bool may_be_mounted = p->unsure || m->is_mounting;
 	int rc = 0;
 
-	if (p->mounter.worker.pid > 0)
-		rc = svc_mounter_end(m, &p->mounter, true);
+	if (m->is_mounting)
+		rc = svc_mounter_result(m, true);
 	if (!m->mounted && !may_be_mounted)
 		return;
 	m->mounted |= p->unsure; /* most likely; none that must go is to stay without a word */
@@ -388,20 +392,29 @@ static void undo(struct parent *p)
 
 static int start_child(struct parent *p)
 {
+	struct svc_process *child = &p->m->talker;
 	pid_t us = getpid();
 	int socks[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return process_error(p->m, errno, "socketpair");
-	p->child = fork();
-	if (p->child == 0) {
+	child->pid = fork();
+	if (child->pid == 0) {
 		(void)close(socks[0]);
 		(void)close(p->signal_fd);
 		svc_talk(p->m, socks[1], us);
 	}
 	(void)close(socks[1]);
-	p->sock = socks[0];
-	return p->child < 0 ? process_error(p->m, errno, "fork") : 0;
+	child->fd = socks[0];
+	return child->pid < 0 ? process_error(p->m, errno, "fork") : 0;
+}
+
+/* After the child, who must not have a way to it; while the service is waking up. */
+static int start_mounter(struct svc_mount *m)
+{
+	int rc = mnt_context_is_fake(m->cxt) ? 0 : svc_mounter_start(m);
+
+	return rc ? process_error(m, -rc, "cannot start the mount") : 0;
 }
 
 static int run_with_signals(struct parent *p)
@@ -410,24 +423,35 @@ static int run_with_signals(struct parent *p)
 
 	p->busy_until = deadline(p); /* until it says otherwise */
 	rc = start_child(p);
-	if (p->child <= 0)
+	if (rc) {
+		svc_process_forget(&p->m->talker);
 		return rc;
-	rc = serve_child(p);
+	}
+	rc = start_mounter(p->m);
+	if (!rc)
+		rc = serve_child(p);
 	/*
 	 * The order matters: first nobody asks any more and no mount is under way, then undo. A
-	 * child that said how it went exits by itself.
+	 * child that said how it went exits by itself; after a mount nobody waits for that.
 	 */
-	if (rc && !p->ended && p->m->error.code)
-		(void)kill(p->child, SIGKILL);
-	if (rc)
-		undo(p);
+	if (!rc)
+		return 0;
+	if (!p->ended && p->m->error.code)
+		(void)kill(p->m->talker.pid, SIGKILL);
+	undo(p);
 	end_child(p);
 	return rc;
 }
 
+void svc_parent_end(struct svc_mount *m)
+{
+	svc_process_end(&m->talker);
+	svc_process_end(&m->mounter);
+}
+
 int svc_parent_run(struct svc_mount *m)
 {
-	struct parent p = { .m = m, .sock = -1, .mounter = { { .fd = -1 }, -1 } };
+	struct parent p = { .m = m };
 	int rc;
 
 	p.signal_fd = signalfd(-1, &m->signals, SFD_CLOEXEC);
@@ -435,6 +459,5 @@ int svc_parent_run(struct svc_mount *m)
 		return process_error(m, errno, "signalfd");
 	rc = run_with_signals(&p);
 	close_fd_keep_errno(p.signal_fd);
-	close_fd_keep_errno(p.sock);
 	return rc;
 }

@@ -77,7 +77,7 @@ static int find_mount(struct svc_mount *m, struct libmnt_fs **fs, int *fd)
 	return 0;
 }
 
-static int remount_now(struct svc_mount *m, const void *data, struct svc_result *result)
+int svc_remount_now(struct svc_mount *m)
 {
 	struct libmnt_fs *fs = NULL;
 	_cleanup_fd_ int fd = -1;
@@ -85,8 +85,6 @@ static int remount_now(struct svc_mount *m, const void *data, struct svc_result 
 	char path[32];
 	int rc;
 
-	(void)data;
-	(void)result;
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
 	rc = find_mount(m, &fs, &fd);
@@ -112,7 +110,7 @@ int svc_remount(struct svc_mount *m)
 
 	/* mount(8) has looked already where the path leads: a server that hangs is not asked. */
 	(void)mnt_context_disable_canonicalize(m->cxt, 1);
-	rc = svc_worker_run(m, remount_now);
+	rc = svc_worker_run(m, SVC_WORK_REMOUNT);
 	if (!rc || m->error.code)
 		return rc;
 	if (rc == -EINTR)

@@ -33,7 +33,7 @@ struct svc_server {
 	unsigned int timeout;	 /* seconds, 0: for ever */
 };
 
-int svc_process_start(pid_t pid, unsigned long long *ticks)
+int svc_process_start_time(pid_t pid, unsigned long long *ticks)
 {
 	char path[64], buf[1024];
 	_cleanup_fd_ int fd = -1;
@@ -97,7 +97,7 @@ static void find_process(struct libmnt_fs *fs, struct svc_server *s)
 		return;
 	}
 	/* Looked at after it is pinned: a later one of that number was started later. */
-	if (svc_process_start((pid_t)pid, &now) == 0 && now == start) {
+	if (svc_process_start_time((pid_t)pid, &now) == 0 && now == start) {
 		s->pid = (pid_t)pid;
 		s->start = start;
 		s->is_dead = has_ended(s, 0);

@@ -31,6 +31,12 @@
 #define SVC_ATTR_TIMEOUT    "svc.timeout"
 #define SVC_ATTR_READ_ONLY  "svc.ro" /* there is no way to write: no descriptor for it was given */
 
+/* One of ours, and our end of a socket to it. */
+struct svc_process {
+	pid_t pid; /* 0: there is none */
+	int fd;
+};
+
 /* What the caller's -o options say: options.c */
 struct svc_options {
 	char *vfs;    /* mount flags, as libmount spells them */
@@ -74,7 +80,11 @@ struct svc_mount {
 	sigset_t old_signals;
 	bool signals_blocked;
 
-	/* Set by the parent while and after it mounts. */
+	struct svc_process talker, mounter; /* there are none before SVC_STAGE_MOUNT */
+	int fuse_fd;	  /* the server's, while it is not known what was mounted */
+	bool is_mounting; /* the mounter has an order and has not answered */
+
+	/* Set by the parent while and after it mounts, and by the mounter for itself. */
 	char *true_target;
 	uint64_t target_mnt_id; /* the mount in which the mount point lies */
 	pid_t server_pid;
@@ -122,11 +132,20 @@ _Noreturn void svc_talk(struct svc_mount *m, int sock, pid_t parent) _nonnull_al
 
 /* parent.c */
 int svc_parent_run(struct svc_mount *m) _must_check_ _nonnull_all_;
+/* Ends the processes that it may have left. */
+void svc_parent_end(struct svc_mount *m) _nonnull_all_;
+/* What a server's request for a mount tells of it. */
+void svc_note_server(struct svc_mount *m, const struct svc_request *req) _nonnull_all_;
 
-/* worker.c */
-struct svc_worker {
-	pid_t pid; /* 0: there is none */
-	int fd;	   /* readable when it has ended */
+/*
+ * worker.c: what may hang is done by a process that can be killed. An order is a request whose type
+ * is one of these; that to mount comes with /dev/fuse and the mount point, and the worker stays.
+ */
+enum svc_work {
+	SVC_WORK_MOUNT = 1,
+	SVC_WORK_UNMOUNT,
+	SVC_WORK_REMOUNT,
+	SVC_WORK_UTAB,
 };
 
 struct svc_result {
@@ -136,41 +155,40 @@ struct svc_result {
 	char true_target[PATH_MAX];
 };
 
-/* What a worker does; its errors are those that it leaves in its copy of @m. */
-typedef int svc_work(struct svc_mount *m, const void *data, struct svc_result *result);
-
-int svc_worker_start(struct svc_worker *w, struct svc_mount *m, svc_work *what,
-		     const void *data) _must_check_ _nonnull_(1, 2, 3);
-bool svc_worker_has_ended(const struct svc_worker *w, int timeout_ms) _nonnull_all_;
-/* Until it has ended: 0; -EINTR: a signal came; -ETIMEDOUT. */
-int svc_worker_wait(const struct svc_worker *w, const sigset_t *signals,
-		    unsigned int timeout) _must_check_ _nonnull_all_;
+int svc_worker_start(struct svc_process *w, struct svc_mount *m) _must_check_ _nonnull_all_;
+bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms) _nonnull_all_;
+/* What it answered: 0 with a result, or -EOWNERDEAD: it died without a word. */
+int svc_worker_answer(const struct svc_process *w,
+		      struct svc_result *result) _must_check_ _nonnull_all_;
 /* All at once, for as long as svc-timeout= says; what it returns, and the error that it leaves. */
-int svc_worker_run(struct svc_mount *m, svc_work *what) _must_check_ _nonnull_all_;
-/* Waits for it. 0 with a result, or -EOWNERDEAD: it died without a word. */
-int svc_worker_end(struct svc_worker *w, struct svc_result *result) _must_check_ _nonnull_all_;
+int svc_worker_run(struct svc_mount *m, enum svc_work work) _must_check_ _nonnull_all_;
+
+/* Ends it, if it is there, and waits for that; but not for one that not even SIGKILL ends. */
+void svc_process_end(struct svc_process *p) _nonnull_all_;
+/* Leaves one alone that not even SIGKILL ends. */
+void svc_process_forget(struct svc_process *p) _nonnull_all_;
 /* Waits for a process to end, but not for one that not even SIGKILL ends. 0 or -ETIMEDOUT. */
 int svc_reap(pid_t pid, int timeout_ms, int *status) _nonnull_all_;
-/* Leaves one alone that not even SIGKILL ends. */
-void svc_worker_forget(struct svc_worker *w) _nonnull_all_;
 
-/* mount.c */
-struct svc_mounter {
-	struct svc_worker worker;
-	int fuse_fd;
-};
-int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
-		      int target_fd, struct svc_mounter *mounter) _must_check_ _nonnull_all_;
+/* mounter.c */
+int svc_mounter_start(struct svc_mount *m) _must_check_ _nonnull_all_;
+int svc_mounter_order(struct svc_mount *m, const struct svc_request *req, int fuse_fd,
+		      int target_fd) _must_check_ _nonnull_all_;
 /*
  * 0: it mounted. -EOWNERDEAD: nobody knows, or there is a mount that must not be. -EBUSY: nothing
  * ends it.
  */
-int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it) _nonnull_all_;
+int svc_mounter_result(struct svc_mount *m, bool kill_it) _nonnull_all_;
 /* -ENOENT: there is nothing of ours. Only a connection that is ours is hung up on. */
 int svc_unmount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
+/* mount.c */
+int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const int fds[2],
+		  struct svc_result *result) _must_check_ _nonnull_all_;
+int svc_unmount_now(struct svc_mount *m) _must_check_ _nonnull_all_;
+
 /* server.c: when it was started, in clock ticks since boot; 0: it is gone, or not to be seen. */
-int svc_process_start(pid_t pid, unsigned long long *ticks) _must_check_ _nonnull_all_;
+int svc_process_start_time(pid_t pid, unsigned long long *ticks) _must_check_ _nonnull_all_;
 
 /* fusectl.c: was a mount made of that /dev/fuse? */
 bool svc_has_connection(const struct svc_mount *m, int fuse_fd) _must_check_ _nonnull_all_;
@@ -184,9 +202,11 @@ int svc_connection_open(unsigned int number, const char *name,
 int svc_abort_connection(dev_t dev) _must_check_;
 
 /* remount.c */
+int svc_remount_now(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* utab.c */
+int svc_utab_now(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_utab_update(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* hints.c: m->hint, for m->error */

@@ -41,7 +41,7 @@ static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 {
 	_cleanup_free_ char *attributes = NULL;
 	unsigned long long start;
-	int rc = svc_process_start(m->server_pid, &start);
+	int rc = svc_process_start_time(m->server_pid, &start);
 
 	if (!rc)
 		rc = mnt_optstr_append_option(&attributes, SVC_ATTR_NAME, m->name);
@@ -171,10 +171,8 @@ static int change_line(struct svc_mount *m)
 	return rc;
 }
 
-static int update_now(struct svc_mount *m, const void *data, struct svc_result *result)
+int svc_utab_now(struct svc_mount *m)
 {
-	(void)data;
-	(void)result;
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
 	return m->opts.remount ? change_line(m) : add_line(m);
@@ -196,7 +194,7 @@ int svc_utab_update(struct svc_mount *m)
 
 	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
 		return 0;
-	rc = svc_worker_run(m, update_now);
+	rc = svc_worker_run(m, SVC_WORK_UTAB);
 	if (rc && is_added(m))
 		rc = 0;
 	if (rc)

@@ -7,8 +7,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -17,61 +19,87 @@
 
 #define END_MS 1000 /* how long a process may take to exit after its last word */
 
-_Noreturn static void work(struct svc_mount *m, svc_work *what, const void *data, pid_t parent,
-			   int fd)
+static int carry_out(struct svc_mount *m, const struct svc_request *order, const int fds[2],
+		     struct svc_result *result)
 {
-	struct svc_result result = { 0 };
-	const char *p = (const char *)&result;
-	size_t left = sizeof(result);
+	switch (order->type) {
+	case SVC_WORK_MOUNT:
+		return svc_mount_now(m, order, fds, result);
+	case SVC_WORK_UNMOUNT:
+		return svc_unmount_now(m);
+	case SVC_WORK_REMOUNT:
+		return svc_remount_now(m);
+	case SVC_WORK_UTAB:
+		return svc_utab_now(m);
+	}
+	return -EINVAL;
+}
+
+static bool next_order(int fd, struct svc_request *order, int fds[2])
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	while (poll(&pfd, 1, -1) < 0)
+		if (errno != EINTR)
+			return false;
+	return svc_request_recv(fd, order, fds) == 0;
+}
+
+/* One order, or a mount and then its line in utab. */
+_Noreturn static void work(struct svc_mount *m, pid_t parent, int fd)
+{
+	struct svc_request order;
+	struct svc_result result;
+	int fds[2];
 
 	/* The signals that end the parent stay blocked: it is the parent who ends us. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXIT_FAILURE);
-	result.rc = what(m, data, &result);
-	result.error = m->error;
-	while (left) {
-		ssize_t n = write(fd, p, left);
-
-		if (n < 0 && errno != EINTR)
+	do {
+		if (!next_order(fd, &order, fds))
 			_exit(EXIT_FAILURE);
-		if (n > 0) {
-			p += n;
-			left -= (size_t)n;
-		}
-	}
+		memset(&result, 0, sizeof(result));
+		result.rc = carry_out(m, &order, fds, &result);
+		result.error = m->error;
+		close_fd_keep_errno(fds[0]);
+		close_fd_keep_errno(fds[1]);
+		if (send(fd, &result, sizeof(result), MSG_NOSIGNAL) < 0)
+			_exit(EXIT_FAILURE);
+	} while (order.type == SVC_WORK_MOUNT && !result.rc);
 	_exit(EXIT_SUCCESS);
 }
 
-int svc_worker_start(struct svc_worker *w, struct svc_mount *m, svc_work *what, const void *data)
+int svc_worker_start(struct svc_process *w, struct svc_mount *m)
 {
-	pid_t parent = getpid();
-	int fds[2], err;
+	pid_t parent = getpid(), pid;
+	int socks[2], err;
 
-	if (pipe2(fds, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return -errno;
-	w->pid = fork();
+	pid = fork();
 	err = errno;
-	if (w->pid == 0) {
-		(void)close(fds[0]);
-		work(m, what, data, parent, fds[1]);
+	if (pid == 0) {
+		(void)close(socks[0]);
+		work(m, parent, socks[1]);
 	}
-	(void)close(fds[1]);
-	if (w->pid < 0) {
-		(void)close(fds[0]);
+	(void)close(socks[1]);
+	if (pid < 0) {
+		(void)close(socks[0]);
 		return -err;
 	}
-	w->fd = fds[0];
+	*w = (struct svc_process){ pid, socks[0] };
 	return 0;
 }
 
-bool svc_worker_has_ended(const struct svc_worker *w, int timeout_ms)
+bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
 
 	return poll(&pfd, 1, timeout_ms) > 0;
 }
 
-int svc_worker_wait(const struct svc_worker *w, const sigset_t *signals, unsigned int timeout)
+/* Until it has answered, or ended: 0; -EINTR: a signal came; -ETIMEDOUT. */
+static int wait_for(const struct svc_process *w, const sigset_t *signals, unsigned int timeout)
 {
 	_cleanup_fd_ int signal_fd = signalfd(-1, signals, SFD_CLOEXEC);
 	struct pollfd pfds[] = {
@@ -88,22 +116,16 @@ int svc_worker_wait(const struct svc_worker *w, const sigset_t *signals, unsigne
 	return n == 0 ? -ETIMEDOUT : pfds[0].revents ? 0 : -EINTR;
 }
 
-static bool read_result(int fd, struct svc_result *result)
+/* Who is killed before it has read all makes this fail once; what it said is still there. */
+int svc_worker_answer(const struct svc_process *w, struct svc_result *result)
 {
-	char *p = (char *)result;
-	size_t left = sizeof(*result);
+	int resets = 0;
+	ssize_t n;
 
-	while (left) {
-		ssize_t n = read(fd, p, left);
-
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return false;
-		if (n > 0) {
-			p += n;
-			left -= (size_t)n;
-		}
-	}
-	return true;
+	do
+		n = recv(w->fd, result, sizeof(*result), 0);
+	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
+	return n == (ssize_t)sizeof(*result) && result->rc <= 0 ? 0 : -EOWNERDEAD;
 }
 
 int svc_reap(pid_t pid, int timeout_ms, int *status)
@@ -118,41 +140,39 @@ int svc_reap(pid_t pid, int timeout_ms, int *status)
 	return 0;
 }
 
-/* What it said is what counts: its end may wait for a file system on which the caller's stderr is.
- */
-int svc_worker_end(struct svc_worker *w, struct svc_result *result)
+void svc_process_forget(struct svc_process *p)
 {
-	bool ok = read_result(w->fd, result);
-	int status;
-
-	(void)svc_reap(w->pid, END_MS, &status);
-	svc_worker_forget(w);
-	return ok && result->rc <= 0 ? 0 : -EOWNERDEAD;
+	close_fd_keep_errno(steal_fd(&p->fd));
+	p->pid = 0;
 }
 
-int svc_worker_run(struct svc_mount *m, svc_work *what)
+/* Its end may wait for a file system on which the caller's stderr is. */
+void svc_process_end(struct svc_process *p)
 {
-	struct svc_worker worker = { .fd = -1 };
+	int status;
+
+	if (p->pid <= 0)
+		return;
+	(void)kill(p->pid, SIGKILL);
+	(void)svc_reap(p->pid, END_MS, &status);
+	svc_process_forget(p);
+}
+
+static int run_by(const struct svc_process *w, struct svc_mount *m, enum svc_work work)
+{
+	const struct svc_request order = { .type = work };
 	sigset_t signals = m->signals;
 	struct svc_result result;
 	int rc;
 
-	(void)sigdelset(&signals, SIGCHLD); /* that is the worker's end */
-	rc = svc_worker_start(&worker, m, what, NULL);
-	if (rc)
-		return rc;
-	rc = svc_worker_wait(&worker, &signals, m->opts.timeout);
-	if (rc == -EINTR && svc_worker_has_ended(&worker, END_MS))
+	(void)sigdelset(&signals, SIGCHLD); /* that is the end of one of ours */
+	rc = svc_request_send(w->fd, &order, -1, -1);
+	if (!rc)
+		rc = wait_for(w, &signals, m->opts.timeout);
+	if (rc == -EINTR && svc_worker_has_answered(w, END_MS))
 		rc = 0; /* it was as good as done */
-	if (rc) {
-		int status;
-
-		(void)kill(worker.pid, SIGKILL);
-		(void)svc_reap(worker.pid, END_MS, &status);
-		svc_worker_forget(&worker);
-		return rc;
-	}
-	rc = svc_worker_end(&worker, &result);
+	if (!rc)
+		rc = svc_worker_answer(w, &result);
 	if (rc)
 		return rc;
 	if (result.error.code)
@@ -160,8 +180,14 @@ int svc_worker_run(struct svc_mount *m, svc_work *what)
 	return result.rc;
 }
 
-void svc_worker_forget(struct svc_worker *w)
+int svc_worker_run(struct svc_mount *m, enum svc_work work)
 {
-	close_fd_keep_errno(steal_fd(&w->fd));
-	w->pid = 0;
+	struct svc_process fresh = { .fd = -1 };
+	struct svc_process *w = m->mounter.pid > 0 ? &m->mounter : &fresh;
+	int rc = w == &fresh ? svc_worker_start(w, m) : 0;
+
+	if (!rc)
+		rc = run_by(w, m, work);
+	svc_process_end(w);
+	return rc;
 }

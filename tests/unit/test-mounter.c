@@ -185,7 +185,7 @@ static int begin(void **state)
 	m->mount_max = SVC_MOUNT_MAX_NO_LIMIT;
 	m->target = "own";
 	m->opts.timeout = 60;
-	m->target_fd = -1;
+	m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);
@@ -234,6 +234,7 @@ static void run(struct svc_mount *m, void (*script)(int), int rc, uint32_t code)
 	require_or_skip(access("/dev/fuse", R_OK | W_OK) == 0, "access to /dev/fuse");
 	child_script = script;
 	assert_int_equal(svc_parent_run(m) < 0, rc < 0);
+	svc_parent_end(m);
 	assert_int_equal(m->error.code, code);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

@@ -22,8 +22,14 @@ static struct {
 	bool is_killed; /* the mounter, before anything was undone */
 	struct svc_request req;
 	int result;
-	bool is_slow; /* the mounter never ends by itself */
-} seen;
+	bool is_slow;	 /* the mounter never ends by itself */
+	int mounter_end; /* of the pipe to the parent */
+} seen = { .mounter_end = -1 };
+
+static void close_mounter_end(void)
+{
+	close_fd_keep_errno(steal_fd(&seen.mounter_end));
+}
 
 static void (*child_script)(struct svc_mount *m, int sock);
 static struct svc_request hostile; /* what the child sends; the good request with one change */
@@ -35,27 +41,31 @@ _Noreturn void svc_talk(struct svc_mount *m, int sock, pid_t parent)
 	_exit(EXIT_SUCCESS);
 }
 
-int svc_mounter_start(struct svc_mount *m, const struct svc_request *req, int fuse, int target,
-		      struct svc_mounter *mounter)
+int svc_mounter_start(struct svc_mount *m)
 {
 	int fds[2];
 
-	seen.mounts++;
-	seen.req = *req;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	if (!seen.is_slow)
-		(void)close(fds[1]); /* readable at once */
-	*mounter = (struct svc_mounter){ { .pid = INT32_MAX, .fd = fds[0] }, -1 };
-
+	m->mounter.fd = fds[0];
+	seen.mounter_end = fds[1];
 	return 0;
 }
 
-int svc_mounter_end(struct svc_mount *m, struct svc_mounter *mounter, bool kill_it)
+int svc_mounter_order(struct svc_mount *m, const struct svc_request *req, int fuse, int target)
+{
+	seen.mounts++;
+	seen.req = *req;
+	m->is_mounting = true;
+	if (!seen.is_slow)
+		close_mounter_end(); /* readable at once */
+	return 0;
+}
+
+int svc_mounter_result(struct svc_mount *m, bool kill_it)
 {
 	seen.is_killed = kill_it && !seen.unmounts;
-	(void)close(mounter->worker.fd);
-	*mounter = (struct svc_mounter){ { .fd = -1 }, -1 };
+	m->is_mounting = false;
 	return seen.result;
 }
 
@@ -230,13 +240,14 @@ static int begin(void **state)
 	struct svc_mount *m = calloc(1, sizeof(*m));
 
 	memset(&seen, 0, sizeof(seen));
+	seen.mounter_end = -1;
 	strcpy(strrchr(dir, '.'), ".XXXXXX");
 	if (!m || !mkdtemp(dir))
 		return -1;
 	m->cxt = mnt_new_context();
 	m->target = dir;
 	m->source = strdup("/dev/null");
-	m->proc_fd = m->target_fd = -1;
+	m->proc_fd = m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
 	m->may_allow_other = true;
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);
@@ -276,6 +287,9 @@ static void expect(struct svc_mount *m, void (*script)(struct svc_mount *, int),
 	m->mounted = false;
 	child_script = script;
 	got = svc_parent_run(m);
+	svc_parent_end(m);
+	close_fd_keep_errno(steal_fd(&m->mounter.fd));
+	close_mounter_end();
 	assert_int_equal(got < 0, rc < 0);
 	assert_int_equal(m->error.code, code);
 	assert_int_equal(seen.mounts, mounts);
