@@ -3,9 +3,10 @@
  * umount.fuse.svc - the helper that umount(8) runs for the type fuse.svc.
  *
  * umount(8) returns when the kernel has let go of a file system; of one that is served by a
- * process, not all may be written by then. So this waits for the end of that process. It unmounts
- * nothing by itself: "umount -i" does, with its own rights and checks, as a process that can be
- * waited for with a deadline. Must have no power of its own: a set-user-ID bit is refused.
+ * process, not all may be written by then. So this waits for the end of that process. To unmount is
+ * the work of another process, which can be waited for with a deadline: it does for root what
+ * umount(8) does, by libmount; for others, and for all that is not plain, it becomes "umount -i",
+ * with its own rights and checks. Must have no power of its own: a set-user-ID bit is refused.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -138,6 +139,32 @@ _Noreturn static void execute(const struct invocation *inv)
 	_exit(MNT_EX_SYSERR);
 }
 
+static bool is_plain(const struct invocation *inv)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(plain_options); i++)
+		if (inv->is_set[i])
+			return false;
+	return getuid() == 0 && !inv->ns && *inv->target == '/';
+}
+
+/* Does not return if it unmounted; what went wrong is for umount(8) to find out, and to tell. */
+static void unmount_by_libmount(const struct invocation *inv)
+{
+	int rc = mnt_context_disable_helpers(inv->cxt, 1);
+	char text[512] = "";
+
+	if (!rc)
+		rc = mnt_context_set_target(inv->cxt, inv->target);
+	if (!rc)
+		rc = mnt_context_umount(inv->cxt);
+	if (!mnt_context_syscall_called(inv->cxt) || mnt_context_get_syscall_errno(inv->cxt))
+		return;
+	rc = mnt_context_get_excode(inv->cxt, rc, text, sizeof(text));
+	if (rc && *text)
+		say_about(STDERR_FILENO, inv->target, text);
+	_exit(rc);
+}
+
 /* What it has in memory still goes to the server: to end it would lose that. */
 static int not_unmounted_in_time(const struct invocation *inv, const struct svc_server_info *server,
 				 pid_t pid)
@@ -160,8 +187,11 @@ static int run_umount(const struct invocation *inv, const struct svc_server_info
 	int status, n;
 	pid_t pid = fork();
 
-	if (pid == 0)
+	if (pid == 0) {
+		if (is_plain(inv))
+			unmount_by_libmount(inv);
 		execute(inv);
+	}
 	if (pid < 0)
 		return say_system_error(-errno);
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
