@@ -27,6 +27,7 @@
  *    /dev/fuse is hung up on: a device that is mounted already leads to another's.
  * 7. Every way out ends the child and the mounter and, unless all went well, undoes the mount.
  *    What may hang is done by workers, which can be killed. Nobody else can: all ids are root's.
+ *    The mounter takes orders by a socket; the child was made before, and has no way to it.
  * 8. The child's words, errors and hints are data: they are cleaned when printed, and never decide
  *    anything but the text and the exit code.
  */

@@ -24,8 +24,9 @@ until_pending() {
   obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' "$@"
 }
 
-# Is there, beside the process that talks, the one that mounts?
-has_mounter() { (($(children | wc -l) == 2)); }
+# The process that mounts is there from the beginning; with /dev/fuse it has been told to.
+mounter() { children | sed -n 2p; }
+has_mounter() { find "/proc/$(mounter)/fd" -lname /dev/fuse 2>/dev/null | grep -q .; }
 
 # start_mount_as_peer LINE [ARGS...]: and wait until the server logged that line
 start_mount_as_peer() {
@@ -471,7 +472,7 @@ assert_interrupted() {
   until_pending 'reply' 'bye 1'
   start_mount "$img" "$mnt" -t fuse.svc.peer
   wait_for "$deadline" has_mounter
-  kill -KILL "$(children | tail -n 1)"
+  kill -KILL "$(mounter)"
   finish_mount
   refute_log 'reply: OK'
   assert_mount_fails 32

@@ -116,7 +116,8 @@ children() { ps --no-headers -o pid --ppid "$helper" --sort pid | tr -d ' '; }
 talker() { children | head -n 1; }
 mounter() { children | sed -n 2p; }
 has_talker() { [[ -n $(talker) ]]; }
-has_mounter() { [[ -n $(mounter) ]]; }
+# It is there from the beginning; with /dev/fuse it has been told to.
+has_mounter() { find "/proc/$(mounter)/fd" -lname /dev/fuse 2>/dev/null | grep -q .; }
 
 # until_step STEP LINE...: the server is good up to that step, and then does what the lines say
 until_step() {
