@@ -75,7 +75,7 @@ static int hold_signals(bool is_setuid)
 	static const struct itimerval never;
 	sigset_t held;
 
-	/* First of all: what the caller ignores and lets ring must not find its default unblocked. */
+	/* First: what the caller ignores and lets ring must not find its default unblocked. */
 	(void)sigfillset(&held);
 	if (sigprocmask(SIG_SETMASK, &held, NULL) < 0)
 		return -errno;
