@@ -128,3 +128,29 @@ END
   run awk -v name=a -f "$counts_dir/trace.awk" t.9
   [[ $status != 0 && $output == *'has no end'* ]]
 }
+
+# part PID PART TOTAL LINE...: a file as callgrind writes it
+part() {
+  printf '%s\n' 'version: 1' "pid: $1" 'cmd: a' "part: $2" "${@:4}" "totals: $3"
+}
+
+# What a called function costs is told where that function is, and so not counted with the call.
+@test "counts: what is read off callgrind's files" {
+  cd "$BATS_TEST_TMPDIR"
+  part 9 1 15 'ob=(1) /usr/lib/ld-linux-x86-64.so.2' 'fn=(1) dl_main' '0 5' 'ob=(2) /sbin/a' \
+    'fn=(2) main' '0 7' 'cob=(3) /usr/lib/libc.so.6' 'cfn=(3) fork' 'calls=1 0' '0 3' \
+    'ob=(3)' 'fn=(3)' '+3 3' >i.9.1
+  part 9 2 4 'ob=(1) /sbin/a' 'fn=(2) main' '* 4' >i.9.2
+  part 10 1 30 'ob=(1) /sbin/a' 'fn=(2) talk' '0 20' 'cfn=(3) fusesvc_client_connect' 'calls=1 0' \
+    '0 10' 'fn=(3)' '0 10' >i.10
+  awk -v name=a -f "$counts_dir/instructions.awk" i.9.1 i.9.2 i.10 | sort >figures
+  cat <<'END' | diff - figures
+a.instructions 44
+a.instructions.loader 5
+a.instructions.parent 14
+a.instructions.talker 30
+END
+  sed -i 's/^totals: .*/totals: 31/' i.10
+  run awk -v name=a -f "$counts_dir/instructions.awk" i.9.1 i.9.2 i.10
+  [[ $status != 0 && $output == *'make 30 instructions, not 31'* ]]
+}
