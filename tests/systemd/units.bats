@@ -150,6 +150,15 @@ at_limit() { journal --unit=fuse-svc-archive.socket | grep -q 'Too many'; }
   ((a >= 61184 && b >= 61184 && a != b)) || fail "users $a and $b"
 }
 
+# Each one takes systemd as long as some directives together: see bench/systemd.
+@test "a sandbox has no more mounts than it needs, so that it is there soon" {
+  local mounts
+  mount_archive
+  mounts=$(awk '{ print $5 }' "/proc/$(pgrep -n -x archive)/mountinfo")
+  umount "$mnt"
+  (($(wc -l <<<"$mounts") <= 10)) || fail "$mounts"
+}
+
 @test "a mount unit" {
   local unit
   unit=$(systemd-escape --path --suffix=mount "$mnt")
