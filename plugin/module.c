@@ -191,6 +191,15 @@ static int prep(struct svc_mount *m)
 	return rc ? rc : choose_fuseblk(m);
 }
 
+/* Then none of our processes is left, as the host may give up the power to end them. */
+static int post(struct svc_mount *m)
+{
+	int rc = m->mounted || m->opts.remount ? svc_utab_update(m) : 0;
+
+	svc_parent_end(m);
+	return rc;
+}
+
 static int run(struct svc_mount *m, enum svc_stage stage)
 {
 	switch (stage) {
@@ -199,7 +208,7 @@ static int run(struct svc_mount *m, enum svc_stage stage)
 	case SVC_STAGE_MOUNT:
 		return mount_stage(m);
 	case SVC_STAGE_POST:
-		return m->mounted || m->opts.remount ? svc_utab_update(m) : 0;
+		return post(m);
 	}
 	return -EINVAL;
 }

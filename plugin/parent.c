@@ -441,6 +441,7 @@ static int run_with_signals(struct parent *p)
 		(void)kill(p->m->talker.pid, SIGKILL);
 	undo(p);
 	end_child(p);
+	svc_parent_end(p->m);
 	return rc;
 }
 

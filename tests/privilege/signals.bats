@@ -164,6 +164,30 @@ mounter_dies() {
   for_each_caller mounter_dies
 }
 
+# It has nothing to do when it dies, as root lets a process die for want of memory.
+idle_mounter_dies() {
+  local step=$1 go=$BATS_TEST_TMPDIR/go lines
+  rm -f "$go"
+  lines=('open /here O_RDONLY quiet' "wait-file $go")
+  [[ $step == init ]] || lines+=('fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount 0' init)
+  until_step "$step" "${lines[@]}" 'bye 0' serve
+  start_in_state
+  assert_log 'open /here: EPERM' || return
+  kill -KILL "$(mounter)"
+  : >"$go"
+  finish_mount || return
+  if [[ $step == init ]]; then
+    assert_entirely_mounted
+  else
+    assert_mount_fails 4 'cannot start the mount'
+  fi
+}
+
+@test "the process that mounts is killed before, or after that" {
+  for_each_caller idle_mounter_dies args
+  for_each_caller idle_mounter_dies init
+}
+
 helper_dies() {
   local step=$1
   at_step "$step" || return

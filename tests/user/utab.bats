@@ -83,19 +83,29 @@ release_lock() {
   unmount
 }
 
-# A socket would tell its other end who speaks.
-@test "words: the setuid helper says them as its caller" {
+# A socket would tell its other end who speaks. By then there is nobody left who has more power: it
+# could not be ended any more.
+says_as_its_caller() {
   local pipe
   exec {pipe}<> <(:)
   head -c 65536 /dev/zero >&"$pipe"
   setpriv --reuid=alice --regid=alice --init-groups --reset-env -- /sbin/mount.fuse.svc "$img" "$mnt" \
-    -t fuse.svc.nowhere 2>&"$pipe" </dev/null 3>&- 4>&- &
+    "$@" >&"$pipe" 2>&"$pipe" </dev/null 3>&- 4>&- &
   helper=$!
-  wait_for 5 has_given_up || fail "$(grep Uid "/proc/$helper/status")"
+  wait_for 5 has_given_up || fail "$(grep Uid "/proc/$helper/status")" || return
+  assert_equal "$(children)" '' || return
   status=0
   wait "$helper" || status=$?
   exec {pipe}>&-
+}
+
+@test "words: the setuid helper says them as its caller" {
+  says_as_its_caller -t fuse.svc.nowhere
   assert_status 32
+  says_as_its_caller -t fuse.svc.peer -n -v
+  assert_status 0
+  assert_mounted
+  unmount
 }
 
 has_given_up() {
