@@ -180,14 +180,23 @@ static int run_by(const struct svc_process *w, struct svc_mount *m, enum svc_wor
 	return result.rc;
 }
 
+/*
+ * By the one that mounted, if it is still there. If not, as when memory is short, it never heard of
+ * this.
+ */
 int svc_worker_run(struct svc_mount *m, enum svc_work work)
 {
 	struct svc_process fresh = { .fd = -1 };
-	struct svc_process *w = m->mounter.pid > 0 ? &m->mounter : &fresh;
-	int rc = w == &fresh ? svc_worker_start(w, m) : 0;
+	int rc = -EPIPE;
 
+	if (m->mounter.pid > 0)
+		rc = run_by(&m->mounter, m, work);
+	svc_process_end(&m->mounter);
+	if (rc != -EPIPE)
+		return rc;
+	rc = svc_worker_start(&fresh, m);
 	if (!rc)
-		rc = run_by(w, m, work);
-	svc_process_end(w);
+		rc = run_by(&fresh, m, work);
+	svc_process_end(&fresh);
 	return rc;
 }
