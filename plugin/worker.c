@@ -52,6 +52,9 @@ _Noreturn static void work(struct svc_mount *m, pid_t parent, int fd)
 	struct svc_result result;
 	int fds[2];
 
+	/* The parent's ends of its sockets are the parent's alone. */
+	svc_process_forget(&m->talker);
+	svc_process_forget(&m->mounter);
 	/* The signals that end the parent stay blocked: it is the parent who ends us. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXIT_FAILURE);

@@ -116,6 +116,7 @@ children() { ps --no-headers -o pid --ppid "$helper" --sort pid | tr -d ' '; }
 talker() { children | head -n 1; }
 mounter() { children | sed -n 2p; }
 has_talker() { [[ -n $(talker) ]]; }
+has_both() { [[ -n $(mounter) ]]; }
 # It is there from the beginning; with /dev/fuse it has been told to.
 has_mounter() { find "/proc/$(mounter)/fd" -lname /dev/fuse 2>/dev/null | grep -q .; }
 
@@ -158,6 +159,7 @@ at_step() {
   hello) assert_log_matches 'caller: .*' || return ;;
   *) assert_log 'open /here: EPERM' || return ;;
   esac
+  wait_for "$deadline" has_both || fail "no process that will mount"
 }
 
 # for_each_caller FUNCTION: with $who as root and as a user; afterwards nothing is left

@@ -97,9 +97,7 @@ looks_right() {
   if [[ $who == user ]]; then
     assert_status_of "$helper" Gid '0 0 0 0' || return
   fi
-  if [[ $step == pending ]]; then
-    assert_has_power "$(mounter)" || return
-  fi
+  assert_has_power "$(mounter)" || return
   finish
 }
 
@@ -176,6 +174,12 @@ assert_descriptors() {
       "socket:.*|anon_inode:\[(signalfd|timerfd|pidfd)\]|/proc|pipe:.*|/dev/fuse|$mnt"
     # A socket to the parent, and one to the server; /dev/fuse, and where it shall be mounted.
     assert_descriptors "$(talker)" 6 "socket:.*|/proc|/dev/fuse|$mnt|anon_inode:\[timerfd\]"
+    # A socket to the parent, and no other; /dev/fuse and the place to mount on, while it mounts.
+    if [[ $step == pending ]]; then
+      assert_descriptors "$(mounter)" 5 "socket:.*|anon_inode:\[signalfd\]|/proc|/dev/fuse|$mnt"
+    else
+      assert_descriptors "$(mounter)" 3 "socket:.*|anon_inode:\[signalfd\]|/proc"
+    fi
     finish
   done
 }
@@ -209,10 +213,8 @@ assert_refused_all() {
     # HUP INT QUIT KILL USR1 SEGV TERM STOP TSTP WINCH
     meddle_with "$helper" 1 2 3 9 10 11 15 19 20 28
     assert_refused_all || fail "step $step"
-    if [[ $step == pending ]]; then
-      meddle_with "$(mounter)" 1 2 3 9 10 11 15 19 20 28
-      assert_refused_all || fail "the mounter"
-    fi
+    meddle_with "$(mounter)" 1 2 3 9 10 11 15 19 20 28
+    assert_refused_all || fail "step $step: the mounter"
     is_alive "$helper"
     finish
   done
