@@ -14,8 +14,8 @@
 __attribute__((format(printf, 2, 3))) void say(int fd, const char *format, ...);
 
 /*
- * Before what the system calls its errors is put into words: in the caller's language. Only then, as
- * its files take longer to be read than a mount.
+ * Before what the system calls its errors is put into words: in the caller's language. Only then,
+ * as its files take longer to be read than a mount.
  */
 void use_language(void);
 

@@ -26,11 +26,6 @@ static struct {
 	int mounter_end; /* of the pipe to the parent */
 } seen = { .mounter_end = -1 };
 
-static void close_mounter_end(void)
-{
-	close_fd_keep_errno(steal_fd(&seen.mounter_end));
-}
-
 static void (*child_script)(struct svc_mount *m, int sock);
 static struct svc_request hostile; /* what the child sends; the good request with one change */
 static int fuse_fd, target_fd;
@@ -58,7 +53,7 @@ int svc_mounter_order(struct svc_mount *m, const struct svc_request *req, int fu
 	seen.req = *req;
 	m->is_mounting = true;
 	if (!seen.is_slow)
-		close_mounter_end(); /* readable at once */
+		close_fd_keep_errno(steal_fd(&seen.mounter_end)); /* readable at once */
 	return 0;
 }
 
@@ -90,13 +85,18 @@ static void say_end(struct svc_mount *m, int sock, int err)
 		_exit(EXIT_FAILURE);
 }
 
+static bool ask(int sock, int32_t *answer)
+{
+	return svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
+	       svc_answer_recv(sock, answer) == 0;
+}
+
 /* Asks for the mount, and reports the answer as an honest child does. */
 static void ask_and_end(struct svc_mount *m, int sock)
 {
 	int32_t answer = -1;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) != 0 ||
-	    svc_answer_recv(sock, &answer) != 0)
+	if (!ask(sock, &answer))
 		_exit(EXIT_FAILURE);
 	say_end(m, sock, -answer);
 }
@@ -105,10 +105,7 @@ static void ask_twice(struct svc_mount *m, int sock)
 {
 	int32_t answer;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
-	    svc_answer_recv(sock, &answer) == 0 &&
-	    svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
-	    svc_answer_recv(sock, &answer) == 0)
+	if (ask(sock, &answer) && ask(sock, &answer))
 		say_end(m, sock, 0);
 }
 
@@ -116,8 +113,7 @@ static void ask_and_fail(struct svc_mount *m, int sock)
 {
 	int32_t answer;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
-	    svc_answer_recv(sock, &answer) == 0)
+	if (ask(sock, &answer))
 		say_end(m, sock, ECONNABORTED);
 }
 
@@ -126,8 +122,7 @@ static void ask_and_crash(struct svc_mount *m, int sock)
 	static const struct rlimit no_core;
 	int32_t answer;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
-	    svc_answer_recv(sock, &answer) == 0 && setrlimit(RLIMIT_CORE, &no_core) == 0)
+	if (ask(sock, &answer) && setrlimit(RLIMIT_CORE, &no_core) == 0)
 		(void)raise(SIGKILL);
 }
 
@@ -153,8 +148,7 @@ static void ask_and_stop(struct svc_mount *m, int sock)
 {
 	int32_t answer;
 
-	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) == 0 &&
-	    svc_answer_recv(sock, &answer) == 0)
+	if (ask(sock, &answer))
 		(void)raise(SIGSTOP);
 }
 
@@ -184,7 +178,6 @@ static void wait_for_the_end(struct svc_mount *m, int sock)
 static void be_away_later(struct svc_mount *m, int sock)
 {
 	struct svc_request req = { .type = SVC_REQUEST_READY };
-
 	int rc = svc_request_send(sock, &req, -1, -1);
 
 	(void)usleep(1500 * 1000); /* longer than the deadline that there is not any more */
@@ -196,7 +189,6 @@ static void be_away_later(struct svc_mount *m, int sock)
 static void ask_and_be_absent(struct svc_mount *m, int sock)
 {
 	struct svc_request end = { .type = SVC_REQUEST_END, .is_absent = 1 };
-
 	int32_t answer; /* one that is not read would make its end look like a crash */
 
 	if (svc_request_send(sock, &hostile, fuse_fd, target_fd) != 0 ||
@@ -269,7 +261,6 @@ static int end(void **state)
 	close_fd_keep_errno(fuse_fd);
 	mnt_free_context(m->cxt);
 	free(m->source);
-	free(m->true_target);
 	free(m);
 	return rmdir(dir);
 }
@@ -282,14 +273,12 @@ static void expect(struct svc_mount *m, void (*script)(struct svc_mount *, int),
 	require_or_skip(fuse_fd >= 0, "access to /dev/fuse");
 	memset(&m->error, 0, sizeof(m->error));
 	memset(&seen, 0, offsetof(typeof(seen), result));
-	free(m->true_target);
-	m->true_target = NULL;
 	m->mounted = false;
 	child_script = script;
 	got = svc_parent_run(m);
 	svc_parent_end(m);
 	close_fd_keep_errno(steal_fd(&m->mounter.fd));
-	close_mounter_end();
+	close_fd_keep_errno(steal_fd(&seen.mounter_end));
 	assert_int_equal(got < 0, rc < 0);
 	assert_int_equal(m->error.code, code);
 	assert_int_equal(seen.mounts, mounts);
