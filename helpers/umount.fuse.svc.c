@@ -165,24 +165,37 @@ static void unmount_by_libmount(const struct invocation *inv)
 	_exit(rc);
 }
 
-/* What it has in memory still goes to the server: to end it would lose that. */
-static int not_unmounted_in_time(const struct invocation *inv, const struct svc_server_info *server,
+/*
+ * What it has in memory still goes to the server: to end it would lose that. One whose connection
+ * is gone waits for the lock of utab, which anybody can hold; its number is another's by now.
+ */
+static int not_unmounted_in_time(const struct invocation *inv, const struct svc_server *s,
 				 pid_t pid)
 {
+	const struct svc_server_info server = svc_server_info(s);
+	unsigned long requests;
 	char text[512];
+	bool is_unmounted = svc_server_waiting(s, &requests) == -ENOENT;
 
-	(void)snprintf(text, sizeof(text),
-		       "service \"%s\" has not taken all that is to be written within %u seconds; "
-		       "process %d goes on with it. To lose that instead: "
-		       "echo 1 >/sys/fs/fuse/connections/%u/abort",
-		       server->name, server->timeout, (int)pid, server->connection);
+	if (is_unmounted)
+		(void)snprintf(text, sizeof(text),
+			       "unmounted, but utab was locked for %u seconds; process %d goes on "
+			       "to wait for it",
+			       server.timeout, (int)pid);
+	else
+		(void)snprintf(text, sizeof(text),
+			       "service \"%s\" has not taken all that is to be written within %u "
+			       "seconds; process %d goes on with it. To lose that instead: "
+			       "echo 1 >/sys/fs/fuse/connections/%u/abort",
+			       server.name, server.timeout, (int)pid, server.connection);
 	say_about(STDERR_FILENO, inv->target, text);
-	return MNT_EX_FAIL;
+	return is_unmounted ? MNT_EX_FILEIO : MNT_EX_FAIL;
 }
 
-/* Returns umount(8)'s exit code; -1 if it goes on without us. */
-static int run_umount(const struct invocation *inv, const struct svc_server_info *server)
+/* Returns umount(8)'s exit code, who also says what is wrong if there is no server. */
+static int run_umount(const struct invocation *inv, const struct svc_server *s)
 {
+	unsigned int timeout = s ? svc_server_info(s).timeout : 0;
 	struct pollfd pfd = { .events = POLLIN };
 	int status, n;
 	pid_t pid = fork();
@@ -196,12 +209,10 @@ static int run_umount(const struct invocation *inv, const struct svc_server_info
 		return say_system_error(-errno);
 	pfd.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	do /* job control may come in between */
-		n = pfd.fd < 0 ? 1 : poll(&pfd, 1, poll_timeout(server->timeout));
+		n = pfd.fd < 0 ? 1 : poll(&pfd, 1, poll_timeout(timeout));
 	while (n < 0 && errno == EINTR);
-	if (n == 0) {
-		(void)not_unmounted_in_time(inv, server, pid);
-		return -1;
-	}
+	if (n == 0)
+		return not_unmounted_in_time(inv, s, pid);
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return say_system_error(-errno);
@@ -232,7 +243,6 @@ static int wait_for_server(const struct invocation *inv, const struct svc_server
 
 static int unmount(const struct invocation *inv)
 {
-	struct svc_server_info server = { .name = "", .timeout = 0 };
 	struct svc_server *s = NULL;
 	int excode, rc = svc_server_find(inv->cxt, inv->target, &s);
 
@@ -242,13 +252,11 @@ static int unmount(const struct invocation *inv)
 	}
 	if (rc == -ENOMEM)
 		return say_system_error(rc);
-	if (s) /* umount(8) says what is wrong otherwise */
-		server = svc_server_info(s);
-	excode = run_umount(inv, &server);
+	excode = run_umount(inv, s);
 	if (excode == MNT_EX_SUCCESS && s && !inv->lazy)
 		excode = wait_for_server(inv, s);
 	svc_server_free(s);
-	return excode < 0 ? MNT_EX_FAIL : excode;
+	return excode;
 }
 
 /* Ctrl-C ends us and umount(8) as it ends umount(8) alone: there is nothing here to be undone. */

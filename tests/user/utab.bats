@@ -83,6 +83,21 @@ release_lock() {
   unmount
 }
 
+has_no_umount() { [[ -z $(pgrep -f "umount.*$mnt") ]]; }
+
+@test "utab: whoever holds its lock does not make umount speak of what is not written" {
+  run_command mount -t fuse.svc.peer -o svc-timeout=2 "$img" "$mnt"
+  assert_mount_works
+  hold_lock
+  run_command umount "$mnt"
+  assert_status 16
+  [[ $stderr == "umount.fuse.svc: $mnt: unmounted, but utab was locked for 2 seconds; process "* ]]
+  refute_mounted
+  release_lock
+  wait_for "$deadline" has_no_umount # which goes on
+  refute_utab
+}
+
 # A socket would tell its other end who speaks. By then there is nobody left who has more power: it
 # could not be ended any more.
 says_as_its_caller() {
