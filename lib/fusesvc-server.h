@@ -210,6 +210,8 @@ struct fusesvc_mount_request {
  *
  * After -ENOTDIR or -EISDIR, which tell that the mount point has not the expected format, it may
  * be called again with the other one: what the helper accepted before is not sent again.
+ * All that can be refused before the mount is asked for at once; of several refusals the first one
+ * is returned.
  *
  * Returns: 0 once it is mounted; a negative errno value if the helper refused (the step of
  * fusesvc_server_error() tells what) or the conversation broke.
@@ -228,7 +230,8 @@ int fusesvc_server_mount(struct fusesvc_server *s,
  * For a server that set FUSE_DEV_IOC_SYNC_INIT: it must answer FUSE_INIT before the mount can
  * succeed. What can be refused before is waited for, as in fusesvc_server_mount().
  *
- * Returns: 0 or a negative errno value, as fusesvc_server_mount().
+ * Returns: 0 or a negative errno value, as fusesvc_server_mount(). After -ETIMEDOUT it may be called
+ * again with the same request, to wait on.
  *
  * Since: 0.1
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The server's side of a conversation: taking over the connection, asking for files and for the
- * mount, goodbye.
+ * The server's side of a conversation: taking over the connection, asking for files, goodbye. The
+ * mount is in server-mount.c.
  *
  * Needs no privilege and no file of the host. Must never print, nor wait for ever for a silent
  * helper.
@@ -14,29 +14,10 @@
 #include <sys/sysmacros.h>
 
 #include "args.h"
-#include "channel.h"
-#include "fusesvc.h"
-#include "pace.h"
+#include "server.h"
 
 #define LISTEN_FDS_START 3
 #define FUSE_DEVICE	 makedev(10, 229) /* as the kernel's list of devices has it */
-
-struct fusesvc_server {
-	struct fusesvc_error error;
-	uint32_t flags; /* what the helper permits */
-	struct ucred peer;
-	int fuse_fd;
-	int argc;
-	char **argv;
-	bool takes_messages;
-	unsigned int n_messages; /* but progress, which has its pace */
-	struct pace pace;
-	unsigned int granted;  /* commands on the way to a mount, by their place in the order */
-	bool awaits_mount;     /* MOUNT was sent, and no answer has come */
-	bool has_mount_answer; /* it came before it was waited for */
-	struct packet mount_answer;
-	struct channel ch;
-};
 
 /* A number in the environment, as a service manager writes it; -1 if unset or none. */
 static long env_number(const char *name)
@@ -66,18 +47,17 @@ static long take_listen_fds(void)
 	return n;
 }
 
-static int channel_failed(struct fusesvc_server *s, uint32_t step, int rc, const char *subject)
+int server_channel_failed(struct fusesvc_server *s, uint32_t step, int rc, const char *subject)
 {
 	return channel_error(&s->error, step, rc, subject);
 }
 
-static int protocol_breach(struct fusesvc_server *s, uint32_t step, const char *how)
+int server_protocol_breach(struct fusesvc_server *s, uint32_t step, const char *how)
 {
 	return fusesvc_error_set(&s->error, step, FUSESVC_E_PROTOCOL, EBADMSG, how);
 }
 
-/* What was refused and then granted in another way is no error any more. */
-static void forget_refusal(struct fusesvc_server *s)
+void server_forget_refusal(struct fusesvc_server *s)
 {
 	if (s->error.code == FUSESVC_E_REFUSED)
 		memset(&s->error, 0, sizeof(s->error));
@@ -91,20 +71,20 @@ static int answer_hello(struct fusesvc_server *s)
 
 	rc = channel_recv(&s->ch, &p, &extra);
 	if (rc)
-		return channel_failed(s, FUSESVC_STEP_HELLO, rc, "hello");
+		return server_channel_failed(s, FUSESVC_STEP_HELLO, rc, "hello");
 	close_fd_keep_errno(extra.fd);
 	if (p.type != PACKET_HELLO || extra.fd >= 0)
-		return protocol_breach(s, FUSESVC_STEP_HELLO, "no hello");
+		return server_protocol_breach(s, FUSESVC_STEP_HELLO, "no hello");
 	if (p.hello.min_version > p.hello.max_version ||
 	    (p.hello.flags & ~(FUSESVC_ALLOW_OTHER | FUSESVC_FUSEBLK)))
-		return protocol_breach(s, FUSESVC_STEP_HELLO, "impossible hello");
+		return server_protocol_breach(s, FUSESVC_STEP_HELLO, "impossible hello");
 	if (p.hello.min_version > PROTOCOL_VERSION || p.hello.max_version < PROTOCOL_VERSION)
 		return fusesvc_error_set(&s->error, FUSESVC_STEP_HELLO, FUSESVC_E_VERSION,
 					 EOPNOTSUPP, NULL);
 	s->flags = p.hello.flags;
 	p = (struct packet){ .type = PACKET_HELLO_REPLY, .hello_reply = { PROTOCOL_VERSION } };
 	rc = channel_send(&s->ch, &p, -1);
-	return rc ? channel_failed(s, FUSESVC_STEP_HELLO, rc, NULL) : 0;
+	return rc ? server_channel_failed(s, FUSESVC_STEP_HELLO, rc, NULL) : 0;
 }
 
 /* The answer to a MOUNT that is on its way may come before that about a file. */
@@ -134,13 +114,13 @@ static int receive_file(struct fusesvc_server *s, uint32_t step, const char *pat
 		rc = channel_recv(&s->ch, &p, &extra);
 	while (!rc && is_mount_answer(s, &p, extra.fd));
 	if (rc)
-		return channel_failed(s, step, rc, path);
+		return server_channel_failed(s, step, rc, path);
 	got = extra.fd;
 	if (p.type != PACKET_FILE || strcmp(p.string, path) != 0)
-		return protocol_breach(s, step, path);
+		return server_protocol_breach(s, step, path);
 	/* Either a descriptor or a reason why not, and one that is an errno value. */
 	if ((p.file.error == 0) != (got >= 0) || p.file.error > 4095)
-		return protocol_breach(s, step, path);
+		return server_protocol_breach(s, step, path);
 	*error = (int)p.file.error;
 	*fd = steal_fd(&got);
 	return 0;
@@ -178,7 +158,7 @@ static int receive_start(struct fusesvc_server *s)
 		return rc;
 	/* From another device, a server would read for ever what never was a request. */
 	if (fstat(s->fuse_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != FUSE_DEVICE)
-		return protocol_breach(s, FUSESVC_STEP_ARGS, "fusedev is not /dev/fuse");
+		return server_protocol_breach(s, FUSESVC_STEP_ARGS, "fusedev is not /dev/fuse");
 	return 0;
 }
 
@@ -284,7 +264,7 @@ int fusesvc_server_request_file(struct fusesvc_server *s, const struct fusesvc_o
 		return fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_SYSTEM, EINVAL,
 					 req->path);
 	rc = channel_send(&s->ch, &p, -1);
-	return rc ? channel_failed(s, FUSESVC_STEP_OPEN, rc, req->path) : 0;
+	return rc ? server_channel_failed(s, FUSESVC_STEP_OPEN, rc, req->path) : 0;
 }
 
 int fusesvc_server_receive_file(struct fusesvc_server *s, const char *path, int *fd)
@@ -299,7 +279,7 @@ int fusesvc_server_receive_file(struct fusesvc_server *s, const char *path, int 
 		*fd = fusesvc_error_set(&s->error, FUSESVC_STEP_OPEN, FUSESVC_E_REFUSED, error,
 					path);
 	else
-		forget_refusal(s);
+		server_forget_refusal(s);
 	return 0;
 }
 
@@ -346,105 +326,6 @@ void fusesvc_server_finish_opens(struct fusesvc_server *s)
 {
 	if (s->ch.fd >= 0)
 		channel_refuse_fds(&s->ch);
-}
-
-static int take_reply(struct fusesvc_server *s, uint32_t step, const struct packet *answer,
-		      const char *subject)
-{
-	if (answer->type != PACKET_REPLY || answer->reply.error > 4095)
-		return protocol_breach(s, step, "no answer to the command");
-	if (answer->reply.error)
-		return fusesvc_error_set(&s->error, step, FUSESVC_E_REFUSED,
-					 (int)answer->reply.error, subject);
-	forget_refusal(s);
-	return 0;
-}
-
-/* Waits for the answer to a command. */
-static int await_reply(struct fusesvc_server *s, uint32_t step, const char *subject)
-{
-	struct channel_extra extra;
-	struct packet answer;
-	int rc;
-
-	rc = channel_recv(&s->ch, &answer, &extra);
-	if (rc)
-		return channel_failed(s, step, rc, subject);
-	close_fd_keep_errno(extra.fd);
-	if (extra.fd >= 0)
-		return protocol_breach(s, step, "no answer to the command");
-	return take_reply(s, step, &answer, subject);
-}
-
-static int command(struct fusesvc_server *s, uint32_t step, const struct packet *p)
-{
-	int rc = channel_send(&s->ch, p, -1);
-
-	return rc ? channel_failed(s, step, rc, p->string) : await_reply(s, step, p->string);
-}
-
-int fusesvc_server_mount_start(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
-{
-	const struct packet mount = { .type = PACKET_MOUNT, .mount = { req->ms_flags } };
-	const struct {
-		uint32_t step;
-		bool wanted;
-		struct packet packet;
-	} commands[] = {
-		{ FUSESVC_STEP_FSOPEN,
-		  true,
-		  { .type = PACKET_FSOPEN, .fsopen = { req->fuseblk ? 1 : 0 } } },
-		{ FUSESVC_STEP_SOURCE, true, { .type = PACKET_SOURCE, .string = req->source } },
-		{ FUSESVC_STEP_MNTPT,
-		  true,
-		  { .type = PACKET_MNTPT,
-		    .mntpt = { (uint16_t)req->expected_fmt },
-		    .string = req->target } },
-		{ FUSESVC_STEP_MNTOPTS,
-		  req->mntopts && *req->mntopts,
-		  { .type = PACKET_MNTOPTS, .string = req->mntopts } },
-		{ FUSESVC_STEP_MTABOPTS,
-		  req->mtabopts && *req->mtabopts,
-		  { .type = PACKET_MTABOPTS, .string = req->mtabopts } },
-	};
-	int rc;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!commands[i].wanted || (s->granted & 1U << i))
-			continue;
-		rc = command(s, commands[i].step, &commands[i].packet);
-		if (rc)
-			return rc;
-		s->granted |= 1U << i;
-	}
-	rc = channel_send(&s->ch, &mount, -1);
-	s->awaits_mount = rc == 0;
-	return rc ? channel_failed(s, FUSESVC_STEP_MOUNT, rc, NULL) : 0;
-}
-
-bool fusesvc_server_mount_is_answered(const struct fusesvc_server *s)
-{
-	return s->has_mount_answer;
-}
-
-int fusesvc_server_mount_finish(struct fusesvc_server *s)
-{
-	int rc;
-
-	if (s->has_mount_answer) {
-		s->has_mount_answer = false;
-		return take_reply(s, FUSESVC_STEP_MOUNT, &s->mount_answer, NULL);
-	}
-	rc = await_reply(s, FUSESVC_STEP_MOUNT, NULL);
-	s->awaits_mount = rc && s->error.code == FUSESVC_E_TIMEOUT;
-	return rc;
-}
-
-int fusesvc_server_mount(struct fusesvc_server *s, const struct fusesvc_mount_request *req)
-{
-	int rc = fusesvc_server_mount_start(s, req);
-
-	return rc ? rc : fusesvc_server_mount_finish(s);
 }
 
 bool fusesvc_server_can_message(const struct fusesvc_server *s)

@@ -31,6 +31,7 @@ static const struct {
 	{ PACKET_MNTPT, FUSESVC_STEP_MNTPT },	    { PACKET_MNTOPTS, FUSESVC_STEP_MNTOPTS },
 	{ PACKET_MTABOPTS, FUSESVC_STEP_MTABOPTS }, { PACKET_MOUNT, FUSESVC_STEP_MOUNT },
 };
+#define N_BEFORE (ARRAY_SIZE(commands) - 1) /* the mount */
 
 static void mount_sends_all(void **state)
 {
@@ -81,26 +82,122 @@ static void mount_leaves_out_empty_options(void **state)
 	helper_end(&h);
 }
 
-/* A refusal ends it at once, in the step that was refused. */
+/* All but the mount are asked for at once. A refusal ends it, in the step that was refused. */
 static void mount_refused_at_each_step(void **state)
 {
 	for (size_t n = 0; n < ARRAY_SIZE(commands); n++) {
+		size_t n_heard = n < N_BEFORE ? N_BEFORE : N_BEFORE + 1;
 		struct helper h;
 		struct packet p;
 
 		helper_begin(&h, 0);
-		for (size_t i = 0; i < n; i++)
-			helper_reply(&h, 0);
-		helper_reply(&h, EROFS);
+		for (size_t i = 0; i < n_heard; i++)
+			helper_reply(&h, i == n ? EROFS : 0);
 		assert_int_equal(fusesvc_server_mount(h.s, &full), -EROFS);
 		assert_failed(&h, FUSESVC_E_REFUSED, commands[n].step);
-		for (size_t i = 0; i <= n; i++) {
+		for (size_t i = 0; i < n_heard; i++) {
 			helper_hears(&h, &p);
 			assert_int_equal(p.type, commands[i].type);
 		}
 		helper_hears_nothing(&h);
 		helper_end(&h);
 	}
+}
+
+/* Of several refusals the first one counts, and whatever comes after it or does not come. */
+static void mount_refused_and_more(void **state)
+{
+	static const struct {
+		const char *after; /* a letter for each answer */
+		int rc;
+		uint32_t code;
+	} cases[] = {
+		{ "rrrr", -EROFS, FUSESVC_E_REFUSED }, { "0r0r", -EROFS, FUSESVC_E_REFUSED },
+		{ "!", -EROFS, FUSESVC_E_REFUSED },    { "00!", -EROFS, FUSESVC_E_REFUSED },
+		{ "", -EROFS, FUSESVC_E_REFUSED },     { "00", -EROFS, FUSESVC_E_REFUSED },
+	};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		struct helper h;
+
+		helper_begin(&h, 0);
+		helper_reply(&h, EROFS);
+		for (const char *c = cases[i / 2].after; *c; c++) {
+			if (*c == '!')
+				send_raw(h.peer, "REPL", 4, NULL, 0);
+			else
+				helper_reply(&h, *c == 'r' ? EINVAL : 0);
+		}
+		/* Silence, or the end. */
+		clock_leaps = i % 2;
+		if (!clock_leaps)
+			assert_return_code(shutdown(h.peer, SHUT_WR), errno);
+		assert_int_equal(fusesvc_server_mount(h.s, &full), cases[i / 2].rc);
+		clock_leaps = false;
+		assert_failed(&h, cases[i / 2].code, FUSESVC_STEP_FSOPEN);
+		helper_end(&h);
+	}
+}
+
+/* What it said before it went counts more than that it is gone. */
+static void mount_refused_by_one_who_is_gone(void **state)
+{
+	struct helper h;
+
+	helper_begin(&h, 0);
+	clock_leaps = true; /* all is sent, and nothing is heard */
+	assert_int_equal(fusesvc_server_mount(h.s, &full), -ETIMEDOUT);
+	clock_leaps = false;
+	helper_reply(&h, 0);
+	helper_reply(&h, EACCES);
+	close_fd_keep_errno(steal_fd(&h.peer));
+	assert_int_equal(fusesvc_server_mount(h.s, &full), -EACCES);
+	assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_SOURCE);
+	assert_int_equal(fusesvc_server_mount(h.s, &full), -ECONNRESET);
+	assert_failed(&h, FUSESVC_E_CLOSED, FUSESVC_STEP_MNTPT);
+	helper_end(&h);
+}
+
+/* An answer that nobody asked for is the next command's: it never makes up for one that is wanted.
+ */
+static void mount_answered_too_often(void **state)
+{
+	struct helper h;
+	struct packet p;
+
+	helper_begin(&h, 0);
+	for (size_t i = 0; i < N_BEFORE; i++)
+		helper_reply(&h, 0);
+	helper_reply(&h, EBUSY);
+	helper_reply(&h, 0);
+	assert_int_equal(fusesvc_server_mount(h.s, &full), -EBUSY);
+	assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_MOUNT);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		helper_hears(&h, &p);
+		assert_int_equal(p.type, commands[i].type);
+	}
+	helper_hears_nothing(&h);
+	helper_end(&h);
+}
+
+/* A source that fits into no packet: what was sent before it gets its answer all the same. */
+static void mount_of_what_cannot_be_sent(void **state)
+{
+	struct fusesvc_mount_request req = full;
+	char source[PACKET_MAX + 1];
+	struct helper h;
+	struct packet p;
+
+	memset(source, 'x', sizeof(source));
+	source[PACKET_MAX] = '\0';
+	req.source = source;
+	helper_begin(&h, 0);
+	assert_int_equal(fusesvc_server_mount(h.s, &req), -EMSGSIZE);
+	assert_failed(&h, FUSESVC_E_SYSTEM, FUSESVC_STEP_SOURCE);
+	helper_hears(&h, &p);
+	assert_int_equal(p.type, PACKET_FSOPEN);
+	helper_hears_nothing(&h);
+	helper_end(&h);
 }
 
 static void mount_answered_by_a_lie(void **state)
@@ -240,9 +337,10 @@ static void mount_start_fails_before_the_mount(void **state)
 	for (size_t i = 0; i < 3; i++)
 		helper_reply(&h, 0);
 	helper_reply(&h, EINVAL);
+	helper_reply(&h, 0);
 	assert_int_equal(fusesvc_server_mount_start(h.s, &full), -EINVAL);
 	assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_MNTOPTS);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < N_BEFORE; i++) {
 		helper_hears(&h, &p);
 		assert_int_equal(p.type, commands[i].type);
 	}
@@ -289,27 +387,24 @@ static void mount_on_the_other_format(void **state)
 		struct packet p;
 
 		helper_begin(&h, 0);
-		helper_reply(&h, 0);
-		helper_reply(&h, 0);
-		helper_reply(&h, (uint32_t)errors[i]);
+		for (size_t j = 0; j < N_BEFORE; j++)
+			helper_reply(&h, j == 2 ? (uint32_t)errors[i] : 0);
 		assert_int_equal(fusesvc_server_mount(h.s, &req), -errors[i]);
 		assert_failed(&h, FUSESVC_E_REFUSED, FUSESVC_STEP_MNTPT);
-		for (size_t j = 0; j < 3; j++)
+		for (size_t j = 0; j < N_BEFORE; j++)
 			helper_hears(&h, &p);
 		helper_hears_nothing(&h);
 
 		req.expected_fmt = S_IFREG;
-		for (size_t j = 2; j < ARRAY_SIZE(commands); j++)
-			helper_reply(&h, 0);
+		helper_reply(&h, 0);
+		helper_reply(&h, 0);
 		assert_int_equal(fusesvc_server_mount(h.s, &req), 0);
 		assert_failed(&h, FUSESVC_E_NONE, FUSESVC_STEP_NONE);
 		helper_hears(&h, &p);
 		assert_int_equal(p.type, PACKET_MNTPT);
 		assert_int_equal(p.mntpt.expected_fmt, S_IFREG);
-		for (size_t j = 3; j < ARRAY_SIZE(commands); j++) {
-			helper_hears(&h, &p);
-			assert_int_equal(p.type, commands[j].type);
-		}
+		helper_hears(&h, &p);
+		assert_int_equal(p.type, PACKET_MOUNT);
 		helper_hears_nothing(&h);
 		helper_end(&h);
 	}
@@ -334,6 +429,10 @@ int main(void)
 		server_test(mount_sends_all),
 		server_test(mount_leaves_out_empty_options),
 		server_test(mount_refused_at_each_step),
+		server_test(mount_refused_and_more),
+		server_test(mount_refused_by_one_who_is_gone),
+		server_test(mount_answered_too_often),
+		server_test(mount_of_what_cannot_be_sent),
 		server_test(mount_answered_by_a_lie),
 		server_test(mount_not_answered),
 		server_test(mount_in_two_steps),
