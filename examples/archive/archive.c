@@ -359,7 +359,10 @@ int main(int argc, char **argv)
 	int rc;
 
 	/* Names in archives are UTF-8 now and then; they are wanted as they are. */
-	(void)setlocale(LC_ALL, "C.UTF-8");
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	/* What the C library takes without it; but then it looks at the file for each entry of a
+	 * zip. */
+	(void)setenv("TZ", ":/etc/localtime", 0);
 	if (fuse_service_accept(&p->service))
 		return fuse_service_exit(EXIT_FAILURE);
 	p->opts.is_service = fuse_service_accepted(p->service);

@@ -97,6 +97,17 @@ static int start_init_thread(pthread_t *thread, struct init *init)
 	return -rc;
 }
 
+/*
+ * If it still waits for FUSE_INIT now, that will not come, whatever the helper says. Not otherwise:
+ * the first call of pthread_cancel(3) loads a library, and somebody waits for our goodbye.
+ */
+static void end_init_thread(pthread_t thread, const struct init *init)
+{
+	if (!atomic_load(&init->is_read))
+		(void)pthread_cancel(thread);
+	(void)pthread_join(thread, NULL);
+}
+
 static int init_during_mount(struct fuse_service *sf, struct init *init)
 {
 	bool was_done;
@@ -111,9 +122,7 @@ static int init_during_mount(struct fuse_service *sf, struct init *init)
 		was_done = atomic_load(&init->is_done);
 		rc = fusesvc_server_mount_finish(sf->server);
 	} while (rc == -ETIMEDOUT && atomic_load(&init->is_read) && !was_done);
-	/* If it still waits for FUSE_INIT now, that will not come, whatever the helper says. */
-	(void)pthread_cancel(thread);
-	(void)pthread_join(thread, NULL);
+	end_init_thread(thread, init);
 	return rc ? rc : init->rc;
 }
 
@@ -134,8 +143,7 @@ static int init_after_mount(struct fuse_service *sf, struct init *init)
 	while (poll(fds, ARRAY_SIZE(fds), INIT_TIMEOUT) < 0 && errno == EINTR &&
 	       !fuse_session_exited(init->se))
 		continue;
-	(void)pthread_cancel(thread);
-	(void)pthread_join(thread, NULL);
+	end_init_thread(thread, init);
 	return init->rc;
 }
 

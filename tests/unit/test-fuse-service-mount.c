@@ -38,7 +38,8 @@ static const char *const steps[] = { "choosing the file system type: refused by 
 				     "mount options: refused by the helper",
 				     "mounting: refused by the helper" };
 
-/* Each errno value comes back from each step and is logged; all but the mount are asked for at once. */
+/* Each errno value comes back from each step and is logged; all but the mount are asked for at
+ * once. */
 static void refused_at_each_step(void **state)
 {
 	static const int errors[] = { EPERM, EROFS, ENOTDIR, 4095 };
