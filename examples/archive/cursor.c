@@ -16,21 +16,22 @@
 
 #define MAX_EMPTY_BLOCKS 100000U
 
-int cursor_open(struct cursor *c, struct store *st, const struct image *img, uint32_t number,
-		uint64_t base, size_t tail_len, struct fault *f)
+int cursor_open(struct cursor *c, struct store *st, const struct image *img,
+		const struct cursor_place *place, struct fault *f)
 {
 	cursor_close(c);
 	c->entry = archive_entry_new();
 	if (!c->entry)
 		return fault_set(f, ENOMEM, "out of memory");
-	c->number = number - 1;
+	c->number = place->number - 1;
 	c->pos = c->size = c->before = 0;
 	c->blk_len = 0;
 	c->end = true;
-	c->single = tail_len > 0;
+	c->last = place->tail_len ? place->number + place->tail_entries - 1 : UINT32_MAX;
 	c->streak = 0;
 	st->opened++;
-	return stream_open(&c->s, img, base, c->single ? c->tail : NULL, tail_len, false, f);
+	return stream_open(&c->s, img, place->base, place->tail_len ? c->tail : NULL,
+			   place->tail_len, place->only, false, f);
 }
 
 void cursor_close(struct cursor *c)

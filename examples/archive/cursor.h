@@ -39,7 +39,7 @@ struct store {
  * @blk_pos:	where that stands in the image, or %EXTENT_HOLE if it does not
  * @end:	libarchive has no more of this entry
  * @opaque:	the entry does not stand in the image as it is
- * @single:	there is nothing after this entry
+ * @last:	there is nothing after that entry; UINT32_MAX if the pass goes to the end
  * @tick:	when it was last used
  * @streak:	how often in a row it was used for the same entry
  */
@@ -53,7 +53,8 @@ struct cursor {
 	uint64_t blk_off, blk_pos;
 	uint64_t blk_end; /* where the last block ended */
 	size_t blk_len;
-	bool end, opaque, single;
+	bool end, opaque;
+	uint32_t last;
 	uint64_t tick;
 	unsigned int streak;
 	uint8_t tail[ZIP_MAX_TAIL];
@@ -61,13 +62,24 @@ struct cursor {
 };
 
 /**
- * cursor_open() - begin a pass before entry @number, whose header is at @base of the image
- * @tail_len: bytes of c->tail that stand behind the image; then there is but this entry
- *
- * Returns: 0 or -errno and words in @f.
+ * struct cursor_place - where a pass begins
+ * @number:	before this entry
+ * @base:	where in the image its header is
+ * @only:	the format, if that is known: see stream_open()
+ * @tail_len:	bytes of the cursor's tail that stand behind the image, or 0
+ * @tail_entries: then there are but so many entries
  */
-int cursor_open(struct cursor *c, struct store *st, const struct image *img, uint32_t number,
-		uint64_t base, size_t tail_len, struct fault *f)
+struct cursor_place {
+	uint32_t number;
+	uint64_t base;
+	int only;
+	size_t tail_len;
+	uint32_t tail_entries;
+};
+
+/** cursor_open() - begin a pass; 0 or -errno and words in @f */
+int cursor_open(struct cursor *c, struct store *st, const struct image *img,
+		const struct cursor_place *place, struct fault *f)
 	__attribute__((warn_unused_result, nonnull));
 void cursor_close(struct cursor *c) __attribute__((nonnull));
 

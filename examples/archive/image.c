@@ -31,10 +31,15 @@ static int (*const filters[])(struct archive *) = {
 	archive_read_support_filter_lzip, archive_read_support_filter_compress,
 };
 
-static int (*const formats[])(struct archive *) = {
-	archive_read_support_format_tar,     archive_read_support_format_zip_seekable,
-	archive_read_support_format_7zip,    archive_read_support_format_cpio,
-	archive_read_support_format_iso9660,
+static const struct {
+	int format;
+	int (*enable)(struct archive *);
+} formats[] = {
+	{ ARCHIVE_FORMAT_TAR, archive_read_support_format_tar },
+	{ ARCHIVE_FORMAT_ZIP, archive_read_support_format_zip_seekable },
+	{ ARCHIVE_FORMAT_7ZIP, archive_read_support_format_7zip },
+	{ ARCHIVE_FORMAT_CPIO, archive_read_support_format_cpio },
+	{ ARCHIVE_FORMAT_ISO9660, archive_read_support_format_iso9660 },
 };
 
 int fault_set(struct fault *f, int err, const char *fmt, ...)
@@ -214,16 +219,17 @@ static la_int64_t on_skip(struct archive *a, void *data, la_int64_t request)
 	return request;
 }
 
-static int set_up(struct archive *a, struct stream *s)
+static int set_up(struct archive *a, struct stream *s, int only)
 {
 	unsigned int i;
 	int rc = ARCHIVE_OK;
 
-	for (i = 0; i < sizeof(filters) / sizeof(*filters) && rc == ARCHIVE_OK; i++)
+	for (i = 0; i < sizeof(filters) / sizeof(*filters) && rc == ARCHIVE_OK && !only; i++)
 		if (s->image->filters & 1U << i)
 			rc = filters[i](a);
 	for (i = 0; i < sizeof(formats) / sizeof(*formats) && rc == ARCHIVE_OK; i++)
-		rc = formats[i](a);
+		if (!only || formats[i].format == only)
+			rc = formats[i].enable(a);
 	if (rc == ARCHIVE_OK)
 		rc = archive_read_set_read_callback(a, on_read);
 	if (rc == ARCHIVE_OK)
@@ -238,7 +244,7 @@ static int set_up(struct archive *a, struct stream *s)
 }
 
 int stream_open(struct stream **out, const struct image *img, uint64_t base, const void *tail,
-		size_t tail_len, bool report, struct fault *f)
+		size_t tail_len, int only, bool report, struct fault *f)
 {
 	struct stream *s;
 	int rc;
@@ -261,7 +267,7 @@ int stream_open(struct stream **out, const struct image *img, uint64_t base, con
 		stream_free(s);
 		return fault_set(f, ENOMEM, "out of memory");
 	}
-	if (set_up(s->archive, s) < ARCHIVE_WARN) {
+	if (set_up(s->archive, s, only) < ARCHIVE_WARN) {
 		rc = stream_fault(s, f);
 		stream_free(s);
 		return rc;

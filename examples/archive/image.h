@@ -81,13 +81,15 @@ bool image_is_blank(const struct image *img) __attribute__((nonnull));
  * stream_open() - start a pass
  * @base:	where to begin; not 0 only for formats whose entries stand by themselves
  * @tail:	bytes to add at the image's end, which must outlive the stream; or NULL
+ * @only:	the one format that it can be, ARCHIVE_FORMAT_*, and not compressed as a whole; or
+ *0. To find that out takes longer than to read a small file.
  * @report:	tell the progress
  *
  * Returns: 0 or -errno and words in @f. Free it with stream_free().
  */
 int stream_open(struct stream **s, const struct image *img, uint64_t base, const void *tail,
-		size_t tail_len, bool report, struct fault *f)
-	__attribute__((warn_unused_result, nonnull(1, 2, 7)));
+		size_t tail_len, int only, bool report, struct fault *f)
+	__attribute__((warn_unused_result, nonnull(1, 2, 8)));
 void stream_free(struct stream *s);
 
 /** stream_fault() - put what libarchive has to say about its last failure; returns -errno */

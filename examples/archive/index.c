@@ -456,7 +456,7 @@ int index_build(struct index *ix, const struct image *img, const struct index_pa
 	p.entry = archive_entry_new();
 	if (!p.entry)
 		return fault_set(f, ENOMEM, "out of memory");
-	rc = stream_open(&p.s, img, 0, NULL, 0, true, f);
+	rc = stream_open(&p.s, img, 0, NULL, 0, 0, true, f);
 	if (!rc)
 		rc = read_headers(&p);
 	if (!rc)

@@ -119,7 +119,7 @@ static struct cursor *nearest(const struct reader *r, const struct inode *inode,
 				best = c;
 			continue;
 		}
-		if (c->number >= inode->entry || c->single || is_busy(r, c))
+		if (c->number >= inode->entry || c->last < inode->entry || is_busy(r, c))
 			continue;
 		if (can_jump(r) && inode->entry - c->number > WALK_MAX)
 			continue;
@@ -157,19 +157,21 @@ static bool arrived(const struct reader *r, const struct cursor *c, const struct
 /* Begin right at an entry, where the format allows that. */
 static int jump(struct reader *r, struct cursor *c, const struct inode *inode, struct fault *f)
 {
-	uint64_t base = r->index->jump ? inode->header_pos : 0;
-	size_t tail_len = 0;
+	struct cursor_place place = {
+		.number = inode->entry,
+		.base = r->index->jump ? inode->header_pos : 0,
+		.only = r->index->format,
+	};
 	int rc = 0;
 
 	if (!r->index->jump)
-		rc = zip_tail(&r->index->zip, r->image, inode->entry, c->tail, &tail_len);
+		rc = zip_tail(&r->index->zip, r->image, inode->entry, c->tail, &place.tail_len,
+			      &place.tail_entries);
 	if (!rc)
-		rc = cursor_open(c, &r->store, r->image, inode->entry, base, tail_len, f);
+		rc = cursor_open(c, &r->store, r->image, &place, f);
 	if (!rc)
 		rc = cursor_next(c, f);
-	/* What stands at an entry may look like another format, or like a compressed archive. */
-	if (!rc && (!arrived(r, c, inode) || stream_is_filtered(c->s) ||
-		    (archive_format(c->s->archive) & ARCHIVE_FORMAT_BASE_MASK) != r->index->format))
+	if (!rc && !arrived(r, c, inode))
 		rc = -ESTALE;
 	return rc;
 }
@@ -207,15 +209,22 @@ static int walk_to(struct reader *r, struct cursor *c, const struct inode *inode
 static int reach(struct reader *r, const struct inode *inode, uint64_t pos, struct cursor **out,
 		 struct fault *f)
 {
+	const struct cursor_place start = { .number = 0 };
 	struct cursor *c = nearest(r, inode, pos);
 	int rc;
 
 	*out = c;
-	if (c)
-		return c->number == inode->entry ? 0 : walk_to(r, c, inode, f);
-	*out = c = victim(r);
-	if (!c)
-		return fault_set(f, ENOMEM, "out of memory");
+	if (c) {
+		rc = c->number == inode->entry ? 0 : walk_to(r, c, inode, f);
+		/* What stands in the way of a pass over a few entries may not be this one's fault.
+		 */
+		if (!rc || rc == -ENOMEM || c->last == UINT32_MAX)
+			return rc;
+	} else {
+		*out = c = victim(r);
+		if (!c)
+			return fault_set(f, ENOMEM, "out of memory");
+	}
 	if (can_jump(r)) {
 		rc = jump(r, c, inode, f);
 		if (!rc)
@@ -225,7 +234,7 @@ static int reach(struct reader *r, const struct inode *inode, uint64_t pos, stru
 		/* This one, or all of them, do not stand by themselves: go there in order. */
 		r->no_jump |= rc == -ESTALE;
 	}
-	rc = cursor_open(c, &r->store, r->image, 0, 0, 0, f);
+	rc = cursor_open(c, &r->store, r->image, &start, f);
 	return rc ? rc : walk_to(r, c, inode, f);
 }
 

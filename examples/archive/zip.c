@@ -253,43 +253,77 @@ void zip_free(struct zip_directory *d)
 	memset(d, 0, sizeof(*d));
 }
 
-int zip_tail(const struct zip_directory *d, const struct image *img, uint32_t i,
-	     uint8_t buf[ZIP_MAX_TAIL], size_t *len)
+/* How many records from @i on stand behind each other and fit into a tail, and their bytes. */
+static uint32_t run_from(const struct zip_directory *d, uint32_t i, uint32_t *bytes)
+{
+	uint32_t n;
+
+	*bytes = 0;
+	for (n = 0; n < ZIP_RUN && n < d->n && i < d->n - n; n++) {
+		const struct zip_place *place = &d->v[i + n];
+
+		if (place->pos != d->v[i].pos + *bytes || place->len > ZIP_MAX_RECORD - *bytes)
+			break;
+		*bytes += place->len;
+	}
+	return n;
+}
+
+/* Makes a record of @len bytes true where it is shown; 0, -ENOENT or -EIO. */
+static int adapt_record(const struct zip_directory *d, uint8_t *p, uint32_t len)
 {
 	struct zip_record rec;
-	uint32_t n;
-	uint8_t *p;
-	int rc;
 
-	if (i >= d->n || d->v[i].len > ZIP_MAX_RECORD)
-		return -ENOENT;
-	n = d->v[i].len;
-	rc = image_read(img, buf, n, d->v[i].pos);
-	if (rc)
-		return rc;
-	if (!zip_record_parse(buf, &rec) || rec.len != n)
+	if (!zip_record_parse(p, &rec) || rec.len != len)
 		return -EIO;
 	if (d->shift) {
 		if (rec.wide || rec.local + d->shift >= UINT32_MAX)
 			return -ENOENT;
-		put_u32(buf + 42, (uint32_t)(rec.local + d->shift));
+		put_u32(p + 42, (uint32_t)(rec.local + d->shift));
 	}
+	return 0;
+}
 
-	/* The 64-bit end record, its locator, and the end record, which has nothing to say. */
-	p = buf + n;
+/* The 64-bit end record, its locator, and the end record, which has nothing to say. */
+static void put_end(uint8_t *p, const struct image *img, uint32_t bytes, uint32_t n)
+{
 	memset(p, 0, ZIP_END_SIZE);
 	memcpy(p, "PK\6\6", 4);
 	put_u64(p + 4, 44);
-	put_u64(p + 24, 1);
-	put_u64(p + 32, 1);
-	put_u64(p + 40, n);
+	put_u64(p + 24, n);
+	put_u64(p + 32, n);
+	put_u64(p + 40, bytes);
 	put_u64(p + 48, img->size);
 	memcpy(p + 56, "PK\6\7", 4);
-	put_u64(p + 64, img->size + n);
+	put_u64(p + 64, img->size + bytes);
 	put_u32(p + 72, 1);
 	memcpy(p + 76, "PK\5\6", 4);
-	put_u16(p + 84, 1);
-	put_u16(p + 86, 1);
-	*len = n + ZIP_END_SIZE;
+	put_u16(p + 84, n);
+	put_u16(p + 86, n);
+}
+
+int zip_tail(const struct zip_directory *d, const struct image *img, uint32_t i,
+	     uint8_t buf[ZIP_MAX_TAIL], size_t *len, uint32_t *n)
+{
+	uint32_t bytes, most = run_from(d, i, &bytes);
+	int rc;
+
+	if (most == 0)
+		return -ENOENT;
+	rc = image_read(img, buf, bytes, d->v[i].pos);
+	if (rc)
+		return rc;
+	bytes = 0;
+	for (*n = 0; *n < most; (*n)++) {
+		rc = adapt_record(d, buf + bytes, d->v[i + *n].len);
+		if (rc)
+			break;
+		bytes += d->v[i + *n].len;
+	}
+	/* The others are there for the next one's sake. */
+	if (*n == 0)
+		return rc;
+	put_end(buf + bytes, img, bytes, *n);
+	*len = bytes + ZIP_END_SIZE;
 	return 0;
 }

@@ -3,8 +3,8 @@
  * The central directory of a zip, as far as libarchive does not tell.
  *
  * Two things: whether the files have owners, and a way to reach one of a million entries at
- * once. For the latter an entry's record is copied behind the image, as a central directory of
- * one, and libarchive is shown that.
+ * once. For the latter an entry's record is copied behind the image, with a few that come after it,
+ * as a central directory, and libarchive is shown that.
  */
 #ifndef ARCHIVE_ZIP_H
 #define ARCHIVE_ZIP_H
@@ -17,6 +17,7 @@
 
 #define ZIP_RECORD_SIZE 46U
 #define ZIP_MAX_RECORD	8192U
+#define ZIP_RUN		16U /* records that are shown at most: who copies a tree wants the next */
 #define ZIP_END_SIZE	(56U + 20U + 22U)
 #define ZIP_MAX_TAIL	(ZIP_MAX_RECORD + ZIP_END_SIZE)
 
@@ -67,14 +68,16 @@ int zip_load(struct zip_directory *d, const struct image *img, uint32_t max)
 void zip_free(struct zip_directory *d) __attribute__((nonnull));
 
 /**
- * zip_tail() - a central directory with one entry, to stand behind the image
+ * zip_tail() - a central directory from one entry on, to stand behind the image
  * @i:   which entry
  * @buf: where to
  * @len: where to store its bytes
+ * @n:   where to store how many entries it has
  *
  * Returns: 0, -ENOENT if that entry has to be reached in order, or -errno.
  */
 int zip_tail(const struct zip_directory *d, const struct image *img, uint32_t i,
-	     uint8_t buf[ZIP_MAX_TAIL], size_t *len) __attribute__((warn_unused_result, nonnull));
+	     uint8_t buf[ZIP_MAX_TAIL], size_t *len, uint32_t *n)
+	__attribute__((warn_unused_result, nonnull));
 
 #endif

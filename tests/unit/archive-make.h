@@ -176,4 +176,43 @@ static inline uint32_t number_of(const struct opened *o, const char *path)
 	return tree_node(&o->index.tree, node)->inode;
 }
 
+#define MIB ((uint64_t)1 << 20)
+
+/* Contents that can be checked at any place, and that compress a little. */
+static inline void pattern(uint8_t *buf, size_t len, uint64_t off, uint64_t salt)
+{
+	for (size_t i = 0; i < len; i++) {
+		uint64_t word = ((off + i) / 8 + salt * 7919) * 0x9e3779b97f4a7c15ULL;
+
+		buf[i] = (uint8_t)(word >> (8 * ((off + i) % 8))) & 0x3f;
+	}
+}
+
+static inline void make_pattern(struct maker *m, const char *name, uint64_t size, uint64_t salt)
+{
+	static uint8_t buf[MIB];
+
+	make_put(m, make_entry(name, S_IFREG | 0644, (int64_t)size), NULL, 0);
+	for (uint64_t off = 0; off < size; off += sizeof(buf)) {
+		size_t n = size - off < sizeof(buf) ? (size_t)(size - off) : sizeof(buf);
+
+		pattern(buf, n, off, salt);
+		assert_int_equal(archive_write_data(m->a, buf, n), (la_ssize_t)n);
+	}
+}
+
+static inline void check_read(struct opened *o, uint32_t inode, size_t size, uint64_t off,
+			      uint64_t salt)
+{
+	uint8_t *buf = malloc(size), *want = malloc(size);
+
+	assert_non_null(buf);
+	assert_non_null(want);
+	assert_int_equal(reader_read(&o->reader, inode, buf, size, off), (ssize_t)size);
+	pattern(want, size, off, salt);
+	assert_memory_equal(buf, want, size);
+	free(buf);
+	free(want);
+}
+
 #endif

@@ -9,44 +9,6 @@
 
 #include <pthread.h>
 
-#define MIB ((uint64_t)1 << 20)
-
-/* Contents that can be checked at any place, and that compress a little. */
-static void pattern(uint8_t *buf, size_t len, uint64_t off, uint64_t salt)
-{
-	for (size_t i = 0; i < len; i++) {
-		uint64_t word = ((off + i) / 8 + salt * 7919) * 0x9e3779b97f4a7c15ULL;
-
-		buf[i] = (uint8_t)(word >> (8 * ((off + i) % 8))) & 0x3f;
-	}
-}
-
-static void make_pattern(struct maker *m, const char *name, uint64_t size, uint64_t salt)
-{
-	static uint8_t buf[MIB];
-
-	make_put(m, make_entry(name, S_IFREG | 0644, (int64_t)size), NULL, 0);
-	for (uint64_t off = 0; off < size; off += sizeof(buf)) {
-		size_t n = size - off < sizeof(buf) ? (size_t)(size - off) : sizeof(buf);
-
-		pattern(buf, n, off, salt);
-		assert_int_equal(archive_write_data(m->a, buf, n), (la_ssize_t)n);
-	}
-}
-
-static void check_read(struct opened *o, uint32_t inode, size_t size, uint64_t off, uint64_t salt)
-{
-	uint8_t *buf = malloc(size), *want = malloc(size);
-
-	assert_non_null(buf);
-	assert_non_null(want);
-	assert_int_equal(reader_read(&o->reader, inode, buf, size, off), (ssize_t)size);
-	pattern(want, size, off, salt);
-	assert_memory_equal(buf, want, size);
-	free(buf);
-	free(want);
-}
-
 static uint64_t produced(struct opened *o)
 {
 	struct reader_stats stats;
@@ -232,33 +194,6 @@ static void test_many_files(void **state)
 	many_files("newc", NULL, 20000);
 	many_files("zip", NULL, 20000);
 	many_files("zip", "zip:zip64", 5000);
-}
-
-/* A zip behind something else, as in a program that unpacks itself. */
-static void test_zip_with_prefix(void **state)
-{
-	static uint8_t buf[256 * 1024];
-	struct maker m;
-	struct opened o;
-	ssize_t len;
-	int fd, whole;
-
-	(void)state;
-	make_begin(&m, "zip", NULL, NULL);
-	make_pattern(&m, "one", 5000, 1);
-	make_pattern(&m, "two", 5000, 2);
-	fd = make_end(&m);
-	len = pread(fd, buf + 1000, sizeof(buf) - 1000, 0);
-	assert_true(len > 0);
-	whole = memfd_create("whole", MFD_CLOEXEC);
-	assert_int_equal(write(whole, buf, (size_t)len + 1000), len + 1000);
-	(void)close(fd);
-	open_reader(&o, whole, NULL);
-	check_read(&o, number_of(&o, "/two"), 5000, 0, 2);
-	check_read(&o, number_of(&o, "/one"), 5000, 0, 1);
-	assert_int_equal(o.index.zip.shift, 1000);
-	assert_false(o.reader.no_jump);
-	close_all(&o);
 }
 
 static void sparse_file(const char *filter)
@@ -480,12 +415,12 @@ static void test_cache(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_extents),		cmocka_unit_test(test_cache),
-		cmocka_unit_test(test_linear_read),	cmocka_unit_test(test_backwards_in_solid),
-		cmocka_unit_test(test_stored),		cmocka_unit_test(test_many_files),
-		cmocka_unit_test(test_zip_with_prefix), cmocka_unit_test(test_sparse),
-		cmocka_unit_test(test_truncated),	cmocka_unit_test(test_corrupt),
-		cmocka_unit_test(test_threads),		cmocka_unit_test(test_random_reads),
+		cmocka_unit_test(test_extents),	     cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_linear_read),  cmocka_unit_test(test_backwards_in_solid),
+		cmocka_unit_test(test_stored),	     cmocka_unit_test(test_many_files),
+		cmocka_unit_test(test_sparse),	     cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_corrupt),	     cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_random_reads),
 	};
 
 	(void)setlocale(LC_ALL, "C.UTF-8");
