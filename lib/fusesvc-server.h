@@ -230,8 +230,8 @@ int fusesvc_server_mount(struct fusesvc_server *s,
  * For a server that set FUSE_DEV_IOC_SYNC_INIT: it must answer FUSE_INIT before the mount can
  * succeed. What can be refused before is waited for, as in fusesvc_server_mount().
  *
- * Returns: 0 or a negative errno value, as fusesvc_server_mount(). After -ETIMEDOUT it may be called
- * again with the same request, to wait on.
+ * Returns: 0 or a negative errno value, as fusesvc_server_mount(). After -ETIMEDOUT it may be
+ * called again with the same request, to wait on.
  *
  * Since: 0.1
  */

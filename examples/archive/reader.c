@@ -238,8 +238,8 @@ static int reach(struct reader *r, const struct inode *inode, uint64_t pos, stru
 	return rc ? rc : walk_to(r, c, inode, f);
 }
 
-/* Have a chunk in the store, or learn where it is. */
-static int fill(struct reader *r, const struct inode *inode, uint64_t index)
+/* Have a chunk in the store, or learn where it is. *@at is the cursor, which has it too. */
+static int fill(struct reader *r, const struct inode *inode, uint64_t index, struct cursor **at)
 {
 	struct cursor *c;
 	struct fault f = { "" };
@@ -247,6 +247,7 @@ static int fill(struct reader *r, const struct inode *inode, uint64_t index)
 
 	r->tick++;
 	rc = reach(r, inode, index * CHUNK_SIZE, &c, &f);
+	*at = c;
 	if (c && !rc) {
 		c->tick = r->tick;
 		c->streak++;
@@ -285,23 +286,39 @@ static ssize_t serve(struct reader *r, const struct inode *inode, void *buf, siz
 	return (ssize_t)n;
 }
 
+/* The same, after a chunk was filled: it is at hand, and need not be read once more. */
+static ssize_t fill_and_serve(struct reader *r, const struct inode *inode, void *buf, size_t size,
+			      uint64_t off, struct extent *e)
+{
+	size_t at = (size_t)(off % CHUNK_SIZE);
+	struct cursor *c;
+	int rc = fill(r, inode, off / CHUNK_SIZE, &c);
+	ssize_t n;
+
+	if (!rc && c->pos > off && c->pos - off <= CHUNK_SIZE - at) {
+		size = c->pos - off < size ? (size_t)(c->pos - off) : size;
+		memcpy(buf, c->chunk + at, size);
+		return (ssize_t)size;
+	}
+	/* What is good of a corrupt chunk is there all the same. */
+	n = serve(r, inode, buf, size, off, e);
+	if (n == 0)
+		n = rc ? rc : -EIO;
+	return n;
+}
+
 /* Some bytes at the beginning of a read, at least one; or -errno. */
 static ssize_t read_piece(struct reader *r, const struct inode *inode, void *buf, size_t size,
 			  uint64_t off)
 {
 	struct extent e;
 	ssize_t n;
-	int rc = 0;
+	int rc;
 
 	(void)pthread_mutex_lock(&r->lock);
 	n = serve(r, inode, buf, size, off, &e);
-	if (n == 0) {
-		rc = fill(r, inode, off / CHUNK_SIZE);
-		/* What is good of a corrupt chunk is there all the same. */
-		n = serve(r, inode, buf, size, off, &e);
-		if (n == 0)
-			n = rc ? rc : -EIO;
-	}
+	if (n == 0)
+		n = fill_and_serve(r, inode, buf, size, off, &e);
 	(void)pthread_mutex_unlock(&r->lock);
 	if (n <= 0 || e.len == 0)
 		return n;
