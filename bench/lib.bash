@@ -270,14 +270,15 @@ has_no_servers() { [[ -z $(our_processes) ]]; }
 #
 
 end_part() {
-  local pid
+  local pid target
   for pid in "${holder[@]}"; do
     kill "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
   [[ -z ${FSVC_INSIDE:-} ]] || stop_services # all that listens, in there
-  grep -F " $work/" /proc/self/mountinfo | cut -d' ' -f5 | tac |
-    while read -r pid; do umount -il "$pid" || true; done
+  while read -r target; do
+    umount -il "$target" || true
+  done < <(cut -d" " -f5 /proc/self/mountinfo | grep -F "$work/" | tac)
   [[ -z $has_own_fusectl ]] || umount "$fusectl"
   rm -rf --one-file-system "$work"
 }
