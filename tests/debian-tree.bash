@@ -12,7 +12,7 @@
 cache=${FSVC_CACHE_DIR:-/var/cache/fuse-svc}
 # One list for all: what builds the project, and what the tests of both need.
 packages=(7zip acl bats build-essential bzip2 cpio dbus e2fsprogs fuse3 libarchive-dev libblkid-dev
-  jq libcap-ng-dev libcmocka-dev libfuse3-dev libmount-dev libpam-systemd libsmartcols-dev
+  jq libcmocka-dev libfuse3-dev libmount-dev libpam-systemd libsmartcols-dev
   libsystemd-dev lz4 lzip mount ncompress pkgconf polkitd procps squashfs-tools strace systemd-sysv
   udev udisks2 unzip util-linux xorriso xz-utils zip zlib1g-dev zstd)
 # What is contained, and what makes images for that: in the release in which units are tested.
