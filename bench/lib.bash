@@ -17,7 +17,7 @@
 
 # What a part reads, but this file only sets.
 # shellcheck disable=SC2034
-declare part work never worst
+declare part work never worst worst_row
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/lib.bash
@@ -142,6 +142,9 @@ quote() {
 list() { local IFS=,; printf '[%s]' "$*"; }
 list_thousandths() { list "$(printf "%s\n" "$@" | awk '{ print $1 / 1000 }' | paste -sd,)"; }
 
+# note_ratio WHAT RATIO: of one that counts; sets $worst and $worst_row
+note_ratio() { (($2 <= worst)) || worst=$2 worst_row=$1; }
+
 # For each row, calls "$1" with its numbers in variables; sets $worst.
 each_row() {
   local row what side base unit numbers base_numbers ratios
@@ -155,8 +158,7 @@ each_row() {
     if [[ -n $base && -n ${samples["$what|$base"]:-} ]]; then
       read -ra base_numbers <<<"${samples["$what|$base"]}"
       set_ratios numbers base_numbers
-      [[ -z ${is_bounded["$what|$side"]:-} ]] || (($(median "${ratios[@]}") <= worst)) ||
-        worst=$(median "${ratios[@]}")
+      [[ -z ${is_bounded["$what|$side"]:-} ]] || note_ratio "$what" "$(median "${ratios[@]}")"
     fi
     "$1"
   done
@@ -209,7 +211,7 @@ finish() {
   show_table
   [[ -z $json ]] || show_json >"$json"
   if [[ -n $max_ratio ]] && ((worst > max_ratio * 10)); then
-    say "a ratio is $(thousandths "$worst"), more than $max_ratio %"
+    say "$worst_row: the ratio is $(thousandths "$worst"), more than $max_ratio %"
     exit 1
   fi
 }
