@@ -8,7 +8,7 @@
 #   row WHAT SIDE [BASE]     is told of later, in this order; with BASE as a ratio to that side, too
 #   finish                   prints the table, writes FILE; fails if a ratio is above PERCENT
 #
-# No machine is equally fast all the time. So sides are measured in turn, a few milliseconds apart,
+# No machine is equally fast all the time. So sides are measured in turn, less than a second apart,
 # and a ratio is made for each pair of samples: the number I of one side by the number I of the
 # other. What is told is the median of these, and the value that nine of ten do not exceed (p90).
 #
