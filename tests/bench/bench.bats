@@ -11,7 +11,8 @@ load ../lib
 
 setup() {
   prepare
-  require server null server archive server single-file server fuse-svc-run tool jq
+  require server null server archive server single-file server fuse-svc-run tool jq \
+    tool systemd-socket-activate tool xorriso tool squashfuse_ll tool mksquashfs tool zip tool unzip
   [[ -x ${FSVC_BENCH:-}/floor ]] || lack "no floor: FSVC_BENCH is not set"
   json=$BATS_TEST_TMPDIR/bench.json
   export BENCH_ROUNDS=1 BENCH_SIZE=8 BENCH_FILES=16 BENCH_TYPES='squashfs archive' BENCH_COUNTS='0 3' \

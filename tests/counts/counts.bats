@@ -23,7 +23,9 @@ tell() { printf '# %s\n' "$@" >&3; }
 @test "counts: nothing costs more than it did" {
   local kinds i
   read -ra kinds <<<"${FSVC_COUNTS:-packets}"
-  require root namespace fuse tool strace
+  require root namespace fuse tool strace tool systemd-socket-activate tool xorriso \
+    server null server archive
+  [[ " ${kinds[*]} " != *" instructions "* ]] || require tool valgrind
   read_kept "$BATS_TEST_DIRNAME/figures"
   for ((i = 0; i < 5; i++)); do
     count_again "$BATS_TEST_TMPDIR/counted" "${kinds[@]}"
