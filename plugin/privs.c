@@ -48,7 +48,7 @@ struct caps {
 static int get_caps(struct caps *c)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3];
+	struct __user_cap_data_struct half[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
 	if (syscall(SYS_capget, &head, half) < 0)
 		return -errno;
