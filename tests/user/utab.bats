@@ -86,6 +86,8 @@ release_lock() {
 has_no_umount() { [[ -z $(pgrep -f "umount.*$mnt") ]]; }
 
 @test "utab: whoever holds its lock does not make umount speak of what is not written" {
+  # Newer libmount takes the lock to read, too: umount(8) waits for it before it runs any helper.
+  ! libmount_at_least 2.39 || return 0
   run_command mount -t fuse.svc.peer -o svc-timeout=2 "$img" "$mnt"
   assert_mount_works
   hold_lock
