@@ -83,12 +83,13 @@ fail() {
   return 1
 }
 
-# wait_for SECONDS COMMAND...: until it succeeds
+# wait_for SECONDS COMMAND...: until it succeeds. Where the whole machine stands still for a while,
+# the clock goes on without anybody having had a chance: so it is tried a number of times, too.
 wait_for() {
-  local end=$((SECONDS + $1 + 1))
+  local end=$((SECONDS + $1 + 1)) tries=$(($1 * 10))
   shift
   until "$@"; do
-    ((SECONDS < end)) || return 1
+    ((SECONDS < end || tries-- > 0)) || return 1
     sleep 0.02
   done
 }
@@ -407,7 +408,9 @@ assert_quiet() {
 assert_log() {
   local line
   for line in "$@"; do
-    wait_for "$deadline" grep -qxF -e "$line" "$log" || fail "not in the server's log: $line" || return
+    wait_for "$deadline" grep -qxF -e "$line" "$log" ||
+      fail "not in the server's log: $line; there are: $(our_processes) $(fuse_holders) $(our_mounts)" ||
+      return
   done
 }
 
