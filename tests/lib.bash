@@ -16,6 +16,30 @@ loop_fds=() # open loop devices
 deadline=20 # seconds that anything may take before a test fails; ten times what is usual
 
 #
+# The two ways of mounting
+#
+
+# By helper, mount(8) runs mount.fuse.svc, as tests also do themselves. By module (tests/module/run)
+# libmount has loaded fuse-svc.so, there is no helper, and mount(8) tells of errors: with a full stop.
+# A test of what is different by nature has the tag "helper" and a reason; it is not run by module.
+by_module() { [[ ${FSVC_BY:-helper} == module ]]; }
+
+if by_module; then
+  mount_program=(/usr/bin/mount) full_stop=.
+else
+  mount_program=(/sbin/mount.fuse.svc) full_stop=
+fi
+
+# error_line TEXT [TARGET]: the whole line about a mount that failed
+error_line() { printf '%s%s' "$(message_line "$@")" "$full_stop"; }
+
+# message_line TEXT [TARGET]: the whole line that tells what a server says
+message_line() { printf '%s: %s: %s' "${mount_program[0]##*/}" "${2:-$mnt}" "$1"; }
+
+# Can it be seen as soon as the kernel has it? What a module mounts is attached after the goodbye.
+is_attached_early() { ! by_module; }
+
+#
 # Needs
 #
 
@@ -106,13 +130,13 @@ is_gone() { ! is_alive "$1"; }
 # wait_gone PID SECONDS
 wait_gone() { wait_for "$2" is_gone "$1" || fail "process $1 is still there"; }
 
-# Processes of the helper and of servers: one "PID COMMAND" a line.
+# Processes that mount, and of servers: one "PID COMMAND" a line.
 our_processes() {
   local path exe
   find /proc/[0-9]*/exe -printf '%p %l\n' 2>/dev/null | while read -r path exe; do
     path=${path#/proc/}
     case ${exe% (deleted)} in
-    "$FSVC_PEER" | */mount.fuse.svc | */valgrind/* | "${FSVC_LIBEXECDIR:-/none}"/*)
+    "$FSVC_PEER" | */mount.fuse.svc | */fuse-svc-mount | */valgrind/* | "${FSVC_LIBEXECDIR:-/none}"/*)
       if is_alive "${path%/exe}"; then printf '%s %s\n' "${path%/exe}" "$exe"; fi
       ;;
     esac
@@ -242,8 +266,8 @@ obey_and_mount_with() {
 # Mounting
 #
 
-# run_mount ARGS...: mount.fuse.svc, within a deadline
-run_mount() { run_command /sbin/mount.fuse.svc "$@"; }
+# run_mount ARGS...: mount.fuse.svc, or mount(8) where that has the module, within a deadline
+run_mount() { run_command "${mount_program[@]}" "$@"; }
 
 # run_command COMMAND...: sets $status, $stdout and $stderr
 run_command() {
@@ -254,9 +278,12 @@ run_command() {
   stderr=$(<"$err")
 }
 
-# start_mount ARGS...: mount.fuse.svc in a session of its own, with $helper as its pid
-start_mount() {
-  env --default-signal=INT,TERM,HUP setsid /sbin/mount.fuse.svc "$@" \
+# start_mount ARGS...: as run_mount, in a session of its own, with $helper as its pid
+start_mount() { start_command "${mount_program[@]}" "$@"; }
+
+# start_command COMMAND...
+start_command() {
+  env --default-signal=INT,TERM,HUP setsid "$@" \
     >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" </dev/null 3>&- 4>&- &
   helper=$!
 }
@@ -270,9 +297,18 @@ finish_mount() {
   stderr=$(<"$BATS_TEST_TMPDIR/stderr")
 }
 
+children_of() { ps --no-headers -o pid --ppid "$1" --sort pid | tr -d ' '; }
+
+# The parent of those: the helper itself, or the program that the module runs.
+parent() { if by_module; then children_of "$helper"; else echo "$helper"; fi; }
+
 # Processes that the helper, once started by start_mount, has made: the one that talks, then the one
 # that mounts.
-children() { ps --no-headers -o pid --ppid "$helper" --sort pid | tr -d ' '; }
+children() {
+  local parent
+  parent=$(parent)
+  [[ -z $parent ]] || children_of "$parent"
+}
 talker() { children | head -n 1; }
 
 # use_loop FILE [LOSETUP-OPTION...]: sets $loop. The device is detached when the last one closes
@@ -435,7 +471,7 @@ assert_error() {
   local text
   [[ -n $stderr && $stderr != *$'\n'* ]] || fail "not one line" || return
   [[ $stderr != *[[:cntrl:]]* ]] || fail "control characters" || return
-  [[ $stderr == "mount.fuse.svc: $mnt: "* ]] || fail "not in the form of mount(8)" || return
+  [[ $stderr == "$(message_line '')"*"$full_stop" ]] || fail "not in the form of mount(8)" || return
   for text in "$@"; do
     [[ $stderr == *"$text"* ]] || fail "stderr does not say: $text" || return
   done
@@ -451,7 +487,19 @@ assert_mount_fails() {
 # assert_says STATUS TEXT: the same, but with an error that is just this
 assert_says() {
   assert_status "$1" || return
-  assert_equal "$stderr" "mount.fuse.svc: $mnt: $2" || return
+  assert_equal "$stderr" "$(error_line "$2")" || return
+  refute_mounted "$mnt"
+}
+
+# What is left of a mount that SIGNAL ended: a helper has an exit code and a word for it, mount(8)
+# just ends.
+interrupted_status() { if by_module; then echo $((128 + $(kill -l "$1"))); else echo 8; fi; }
+interrupted_line() { by_module || error_line interrupted; }
+
+# assert_interrupted SIGNAL: after finish_mount
+assert_interrupted() {
+  assert_status "$(interrupted_status "$1")" || return
+  assert_equal "$stderr" "$(interrupted_line)" || return
   refute_mounted "$mnt"
 }
 

@@ -296,7 +296,7 @@ has_mode() { [[ $(stat -c %a "${@:2}" 2>/dev/null | sort -u) == "$1" ]]; }
   sleep 1
   kill -INT "$helper"
   finish_mount
-  assert_status 8
+  assert_interrupted INT
   wait_for 3 is_nothing_left
 }
 

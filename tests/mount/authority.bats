@@ -129,6 +129,14 @@ assert_refused() {
 }
 
 @test "open: \"none\" is no path" {
+  ask 'open none O_RDONLY'
+  run_mount none "$mnt" -t fuse.svc.peer
+  assert_refused 'open none: EPERM' 'service "peer" wants a source, and none was named'
+}
+
+# mount(8) itself takes it for the path of that file.
+# bats test_tags=helper
+@test "open: \"none\" is no path, even if there is a file of that name" {
   cd "$BATS_TEST_TMPDIR"
   touch none
   ask 'open none O_RDONLY'

@@ -195,6 +195,7 @@ assert_once() {
 }
 
 # To mount(8) it looks as if the helper had mounted.
+# bats test_tags=helper
 @test "fstab: nofail: with x-* options, mount(8) makes a line in utab of what is not there" {
   fstab nofail,x-a "$img.missing"
   stock_mount -a
@@ -349,6 +350,8 @@ escaped() {
 }
 
 # What such a line grants for other types is not needed: what the user may do himself, he may.
+# By the setuid helper: what mounts for users, mount(8) does not load.
+# bats test_tags=helper
 @test "fstab: user, users, owner, group: a user mounts what is his, and with users all may umount" {
   local option
   prepare_users
@@ -373,6 +376,8 @@ escaped() {
   done
 }
 
+# By the setuid helper, as the one before.
+# bats test_tags=helper
 @test "fstab: a user's mount -a mounts what he may" {
   prepare_users
   share_services

@@ -498,15 +498,13 @@ each_command=('fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mntopts default_permissio
 
 # start_mount_on_old_kernel ARGS...: as start_mount; descriptors that the server sends do arrive
 start_mount_on_old_kernel() {
-  env --default-signal=INT,TERM,HUP setsid "$FSVC_PEER" --without-passrights /sbin/mount.fuse.svc "$@" \
-    >"$BATS_TEST_TMPDIR/stdout" 2>"$BATS_TEST_TMPDIR/stderr" </dev/null 3>&- 4>&- &
-  helper=$!
+  start_command "$FSVC_PEER" --without-passrights "${mount_program[@]}" "$@"
 }
 
-# What the helper's processes have open.
+# What the processes that mount have open.
 open_files() {
   local pid
-  for pid in "$helper" $(children); do
+  for pid in "$helper" $(parent) $(children); do
     find "/proc/$pid/fd" -type l -printf "$pid %f %l\n"
   done
 }
@@ -527,7 +525,7 @@ open_files() {
     [[ $start == start_mount ]] || assert_count 60 '^sendfds: OK$'
     kill -TERM "$helper"
     finish_mount
-    assert_mount_fails 8 interrupted
+    assert_interrupted TERM
     assert_nothing_left
     rm "$BATS_TEST_TMPDIR/go"
   done
@@ -536,8 +534,8 @@ open_files() {
 @test "descriptors: more than the helper may have open, and it mounts" {
   obey hello args 'repeat 30 sendfds 253' 'fsopen 0' 'repeat 30 sendfds 253' 'source x' 'mntpt 0 $TARGET' \
     'mount 0' 'sendfds 253' init 'sendfds 253' 'bye 0' serve
-  run_command bash -c 'ulimit -S -n 20; exec "$0" --without-passrights /sbin/mount.fuse.svc "$@"' \
-    "$FSVC_PEER" "$img" "$mnt" -t fuse.svc.peer
+  run_command bash -c 'ulimit -S -n 20; exec "$0" --without-passrights "$@"' \
+    "$FSVC_PEER" "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_mount_works
   assert_count 62 '^sendfds: OK$'
   unmount
@@ -545,7 +543,7 @@ open_files() {
 
 @test "descriptors: with hello, before the helper can have refused them" {
   obey 'sendfds 253' hello wait-eof
-  run_command "$FSVC_PEER" --without-passrights /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_command "$FSVC_PEER" --without-passrights "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_mount_fails 32 'broke the protocol'
 }
 
@@ -573,10 +571,11 @@ $img" ]] || fail "the server has open: $opened"
   [[ $(open_files) != */dev/fuse* ]] || fail "the helper has open: $(open_files)"
   : >"$BATS_TEST_TMPDIR/go"
   assert_log 'open /there: EPERM'
-  [[ $(timeout -s KILL "$deadline" stat "$mnt" 2>&1) == *'not connected'* ]] || fail "a dead mount is not dead"
+  ! is_attached_early ||
+    [[ $(timeout -s KILL "$deadline" stat "$mnt" 2>&1) == *'not connected'* ]] || fail "a dead mount is not dead"
   kill -TERM "$helper"
   finish_mount
-  assert_mount_fails 8 interrupted
+  assert_interrupted TERM
   assert_mounts_untouched
 }
 
@@ -593,7 +592,7 @@ open_passwd=4f50454e00000000000001800000000000000000$(printf /etc/passwd | od -A
     until_step "$line" "repeat 1100 raw $open_passwd" 'sleep 600'
     mount_as_peer -o svc-timeout=1
     assert_mount_fails 32
-    [[ $stderr == *'said nothing for 1 seconds'* || $stderr == *'sent too many requests' ]]
+    [[ $stderr == *'said nothing for 1 seconds'* || $stderr == *'sent too many requests'"$full_stop" ]]
     assert_mounts_untouched
     end_servers
   done
@@ -604,7 +603,7 @@ open_passwd=4f50454e00000000000001800000000000000000$(printf /etc/passwd | od -A
   obey hello args sync-init 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount-nowait 0' "repeat 1100 raw $open_passwd" 'sleep 600'
   mount_as_peer -o svc-timeout=1
   assert_mount_fails 32
-  [[ $stderr == *'said nothing for 1 seconds'* || $stderr == *'sent too many requests' ]]
+  [[ $stderr == *'said nothing for 1 seconds'* || $stderr == *'sent too many requests'"$full_stop" ]]
   assert_mounts_untouched
   end_servers
 }
@@ -617,7 +616,7 @@ open_passwd=4f50454e00000000000001800000000000000000$(printf /etc/passwd | od -A
     obey hello args "repeat 1100 $line" wait-eof
     mount_as_peer
     assert_status 32 || fail "$line"
-    assert_equal "${stderr##*$'\n'}" "mount.fuse.svc: $mnt: service \"peer\": sent too many requests"
+    assert_equal "${stderr##*$'\n'}" "$(error_line 'service "peer": sent too many requests')"
     (($(wc -l <"$BATS_TEST_TMPDIR/stderr") <= 65)) || fail "more than 64 messages"
     assert_mounts_untouched
     assert_nothing_left
@@ -666,7 +665,7 @@ open_passwd=4f50454e00000000000001800000000000000000$(printf /etc/passwd | od -A
     kill -KILL "$helper"
     finish_mount
     assert_status 137
-    if [[ $step == mount || $step == init ]]; then
+    if is_attached_early && [[ $step == mount || $step == init ]]; then
       assert_mounted # the kernel's, and anybody's to unmount
       umount --lazy --no-canonicalize "$mnt"
     else
@@ -779,6 +778,8 @@ assert_prints() {
   [[ $stdout$stderr == *"$evil_escaped"* ]] || fail "without the string, escaped: $stderr"
 }
 
+# It is mount(8) itself that reads another one.
+# bats test_tags=helper
 @test "printed: what the caller wrote on the command line" {
   local option
   for option in "-$evil" "-z$evil" "--$evil" "--help=$evil" "-vz$evil" "-rsf$evil"; do
@@ -804,6 +805,8 @@ Try 'mount.fuse.svc --help' for more information."
   assert_clean 1
 }
 
+# mount(8) itself prints it as it is.
+# bats test_tags=helper
 @test "printed: the target" {
   run_mount "$img" "$mnt/$evil" -t fuse.svc.peer
   assert_prints 32 'cannot use the mount point'
@@ -825,13 +828,13 @@ Try 'mount.fuse.svc --help' for more information."
 
 @test "printed: the source" {
   local bad=$BATS_TEST_TMPDIR/$evil
-  run_mount "$bad" "$mnt"
+  run_mount "$bad" "$mnt" -t fuse.svc
   assert_prints 32 'cannot open the source'
   ask 'open $SOURCE O_RDONLY'
   run_mount "$bad" "$mnt" -t fuse.svc.peer
   assert_prints 32 'cannot open: No such file'
   truncate -s 64K "$bad"
-  run_mount "$bad" "$mnt"
+  run_mount "$bad" "$mnt" -t fuse.svc
   assert_prints 32 'type not recognized'
   ask 'open $SOURCE O_CREAT'
   run_mount "$bad" "$mnt" -t fuse.svc.peer
@@ -855,16 +858,21 @@ Try 'mount.fuse.svc --help' for more information."
   assert_prints 32 'neither a regular file'
 }
 
-@test "printed: the type, the options" {
+# What mount(8) itself tells by module.
+# bats test_tags=helper
+@test "printed: a type that is not ours, options that are none" {
   run_mount "$img" "$mnt" -t "$evil"
   assert_prints 1 'is not fuse.svc'
+  mount_as_peer -o "key=\"$evil"
+  assert_prints 1 'malformed options'
+}
+
+@test "printed: the type, the options" {
+  local option
   run_mount "$img" "$mnt" -t "fuse.svc.$evil"
   assert_prints 1 'cannot be the name of a service'
   mount_as_peer -o "svc-$evil"
   assert_prints 1 'unknown option'
-  mount_as_peer -o "key=\"$evil"
-  assert_prints 1 'malformed options'
-  local option
   for option in svc svc-timeout svc-suid; do
     mount_as_peer -o "$option=$evil"
     assert_status 1
@@ -900,17 +908,17 @@ Try 'mount.fuse.svc --help' for more information."
   for step in hello args fsopen mount init; do
     until_step "$step" "msg 3 $evil_escaped" 'bye 1'
     mount_as_peer
-    assert_prints 32 "mount.fuse.svc: $mnt: peer: "
+    assert_prints 32 "$(message_line 'peer: ')"
     until_step "$step" "msg 4 $evil_escaped" 'bye 1'
     mount_as_peer -v
     assert_status 32
     assert_clean 2
-    [[ $stderr == "mount.fuse.svc: $mnt: peer: warning: $evil_escaped"$'\n'* ]]
+    [[ $stderr == "$(message_line "peer: warning: $evil_escaped")"$'\n'* ]]
     until_step "$step" "msg 6 $evil_escaped" "progress 10 $evil_escaped" 'bye 1'
     mount_as_peer -v
     assert_status 32
     assert_clean 2
-    [[ $stderr == "mount.fuse.svc: $mnt: peer: $evil_escaped"$'\n'* ]]
+    [[ $stderr == "$(message_line "peer: $evil_escaped")"$'\n'* ]]
   done
 }
 
@@ -934,7 +942,7 @@ Try 'mount.fuse.svc --help' for more information."
   mount_as_peer
   assert_status 32
   assert_clean
-  [[ $stderr == *'\x01\x02\x03'*'\x1e\x1f !"#$%&'*'\x7f\x80'*'\xfe\xff' ]]
+  [[ $stderr == *'\x01\x02\x03'*'\x1e\x1f !"#$%&'*'\x7f\x80'*'\xfe\xff'"$full_stop" ]]
 }
 
 @test "printed: words that end in the middle of a character, or of an escape" {

@@ -193,7 +193,7 @@ assert_gone() {
 # assert_refused_as_busy TARGET: the device is not mounted there
 assert_refused_as_busy() {
   assert_status 32 || return
-  [[ $stderr == "mount.fuse.svc: $1: $loop is mounted already, or in use by something else"* ]] ||
+  [[ $stderr == "$(message_line "$loop is mounted already, or in use by something else" "$1")"* ]] ||
     fail "$stderr" || return
   refute_mounted "$1"
 }

@@ -18,11 +18,11 @@ setup() {
 }
 teardown() { clean_up; }
 
-line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
+line() { message_line "peer: $1"; }
 
 @test "progress: a start that takes long has a line, which goes away" {
   obey_and_mount "$moment" 'progress 420 indexing' 'sleep 0.2' 'progress 1000 writing'
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 0
   assert_mounted
   assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear$(line 'writing 100%')$clear"
@@ -31,7 +31,7 @@ line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
 
 @test "progress: what is not known has no number" {
   obey_and_mount "$moment" 'progress 0 starting' 'sleep 0.2' 'progress 9 starting'
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_equal "$(<"$screen")" "$clear$(line starting)$clear$(line 'starting 0%')$clear"
   unmount
 }
@@ -50,7 +50,7 @@ line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
   obey_and_mount 'repeat 50 progress 420 indexing'
   for _ in {1..20}; do
     start=${EPOCHREALTIME/./}
-    run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+    run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
     assert_status 0
     unmount
     ((${EPOCHREALTIME/./} - start >= 1000000)) || break
@@ -71,15 +71,15 @@ line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
 
 @test "progress: cleared before an error" {
   obey hello args "$moment" 'progress 420 indexing' 'msg 3 no good' 'bye 1'
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 32
   assert_shown 'indexing 42%'
-  assert_rest "$(line 'no good')"
+  assert_rest "$(error_line 'peer: no good')"
 }
 
 @test "progress: cleared before a warning, and back after it" {
   obey_and_mount "$moment" 'progress 420 indexing' 'msg 4 a bit odd' 'sleep 0.2' 'progress 430 indexing'
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 0
   assert_equal "$(<"$screen")" "$clear$(line 'indexing 42%')$clear$(line 'warning: a bit odd')"$'\r\n'"$clear$(
     line 'indexing 43%'
@@ -91,10 +91,10 @@ line() { printf '%s' "mount.fuse.svc: $mnt: peer: $1"; }
   local end words
   while IFS='|' read -r end words; do
     obey hello args "$moment" 'progress 420 indexing' "$end" wait-eof
-    run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer -o svc-timeout=2
+    run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer -o svc-timeout=2
     assert_status 32
     assert_shown 'indexing 42%'
-    [[ $(tail -n 1 "$screen") == *"$clear""mount.fuse.svc: $mnt: "*"$words"* ]]
+    [[ $(tail -n 1 "$screen") == *"$clear$(message_line '')"*"$words"* ]]
   done <<<'kill|
 sleep 5|said nothing for 2 seconds
 raw 00|malformed packet'
@@ -102,25 +102,24 @@ raw 00|malformed packet'
 
 @test "progress: cleared after Ctrl-C" {
   obey hello args "$moment" 'progress 420 indexing' wait-eof
-  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  start_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_shown 'indexing 42%'
   press '\003'
   end_on_terminal
-  assert_status 8
-  assert_rest "mount.fuse.svc: $mnt: interrupted"
+  assert_status "$(interrupted_status INT)"
+  assert_rest "$(interrupted_line)"
   refute_mounted
 }
 
 @test "progress: cleared when the process that has drawn it is killed" {
   obey hello args "$moment" 'progress 420 indexing' wait-eof
-  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  start_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_shown 'indexing 42%'
-  helper=$pid
-  helper=$(talker) # the one child of the terminal is the mount
+  helper=$(children_of "$pid") # the one child of the terminal is the mount
   kill -KILL "$(talker)"
   end_on_terminal
   assert_status 4
-  assert_rest "mount.fuse.svc: $mnt: the process that talks to the service crashed (signal 9)"
+  assert_rest "$(error_line 'the process that talks to the service crashed (signal 9)')"
 }
 
 @test "progress: one line, whatever its width" {
@@ -128,7 +127,7 @@ raw 00|malformed packet'
   printf -v wide '\\xe6\\x97\\xa5%.0s' {1..40} # a character of two columns and three bytes
   for columns in 1 2 10 60 79 80 81 200 1000 65535; do
     obey_and_mount "$moment" "progress 420 $wide$wide" 'sleep 0.2' 'progress 420 xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx'
-    run_on_terminal "-c$columns" /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+    run_on_terminal "-c$columns" "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
     assert_status 0
     perl -CS -e '
       my ($columns, $wide) = (shift, 0);
@@ -146,7 +145,7 @@ raw 00|malformed packet'
 
 @test "progress: hostile words" {
   obey_and_mount "$moment" 'progress 420 \x1b]0;title\x07\x1b[2J\x0amount.fuse.svc: /: all is well\x0d\xff\xc2\x9b'
-  run_on_terminal -c300 /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal -c300 "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 0
   assert_equal "$(<"$screen")" \
     "$clear$(line '\x1b]0;title\x07\x1b[2J\x0amount.fuse.svc: /: all is well\x0d\xff\xc2\x9b 42%')$clear"
@@ -155,21 +154,21 @@ raw 00|malformed packet'
 
 @test "progress: a server that tells it without end" {
   obey_and_mount "$moment" 'repeat 900 progress 420 indexing' 'msg 4 still heard'
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 0
   assert_shown 'warning: still heard'
   (($(grep -oaF "42%" "$screen" | wc -l) < 50))
   unmount
   obey hello args "$moment" 'repeat 1100 progress 420 indexing' wait-eof
-  run_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 32
-  [[ $(tail -n 1 "$screen") == *"$clear""mount.fuse.svc: $mnt: "*'sent too many requests'* ]]
+  [[ $(tail -n 1 "$screen") == *"$clear$(message_line '')"*'sent too many requests'* ]]
 }
 
 @test "progress: a terminal that is stopped" {
   obey_and_mount "$moment" 'progress 420 indexing' "wait-file $go" 'repeat 300 progress 430 indexing' \
     'msg 4 a bit odd'
-  start_on_terminal /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  start_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_shown 'indexing 42%'
   press '\023'
   sleep 0.2 # until the terminal has heard it, which nothing tells
@@ -194,7 +193,7 @@ is_stuck() {
   obey_and_mount "$moment" 'progress 420 indexing' "wait-file $go" 'repeat 300 progress 430 indexing' \
     'sleep 0.2' 'progress 440 indexing' 'msg 4 a bit odd'
   start_on_terminal bash -c 'cat "$1" & echo "pid $!"; exec "${@:2}"' - "$flood" \
-    /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+    "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_shown 'indexing 42%'
   writer=$(tr -d '\r' <"$screen" | sed -n 's/^pid //p')
   kill -STOP "$pid"
@@ -210,13 +209,15 @@ is_stuck() {
 
 @test "progress: nothing from the background, where it would stop us" {
   obey_and_mount "$moment" 'progress 420 indexing' 'sleep 0.2' 'progress 430 indexing'
-  run_on_terminal -b /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer
+  run_on_terminal -b "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
   assert_status 0
   assert_mounted
   assert_equal "$(<"$screen")" ""
   unmount
 }
 
+# By the setuid helper.
+# bats test_tags=helper
 @test "progress: a user's mount, on his terminal and on another's" {
   prepare_users
   share_services
@@ -253,7 +254,7 @@ make_slow_archive() {
   local members deadline=300 # the last one is 48 GiB, unpacked twice
   for members in 48 192 768; do # as large as this machine needs to be slow
     make_slow_archive "$img.tar.gz" "$members"
-    run_on_terminal /sbin/mount.fuse.svc "$img.tar.gz" "$mnt" -t fuse.svc.archive
+    run_on_terminal "${mount_program[@]}" "$img.tar.gz" "$mnt" -t fuse.svc.archive
     assert_status 0
     assert_equal "$(stat -c %s "$mnt/zeros")" $((members * 64 << 20))
     unmount

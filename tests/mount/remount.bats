@@ -111,7 +111,7 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
   refute_option nosuid nodev
   remount nosuid,nodev
   assert_remounted nosuid nodev
-  run_command /sbin/mount.fuse.svc "$img" "$mnt" -t fuse.svc.peer -o remount,svc-suid
+  run_mount "$img" "$mnt" -t fuse.svc.peer -o remount,svc-suid
   assert_remounted nodev
   refute_option nosuid
   unmount
@@ -159,11 +159,18 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
   unmount
 }
 
-@test "remount: nothing is changed with -f; by hand, and with an absurd type or target" {
+@test "remount: nothing is changed with -f" {
   mount_peer
   run_command mount -f -o remount,ro "$mnt"
   assert_status 0
   assert_option rw
+  unmount
+}
+
+# mount(8) looks itself at what is mounted there.
+# bats test_tags=helper
+@test "remount: by hand, with -f, and with an absurd type or target" {
+  mount_peer
   run_command /sbin/mount.fuse.svc "$img" "$mnt" -f -t fuse.svc.peer -o remount,ro
   assert_status 0
   assert_option rw
@@ -183,6 +190,7 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
 }
 
 # mount(8) itself would look at what is mounted there.
+# bats test_tags=helper
 @test "remount: a server that hangs is not asked" {
   obey hello args 'fsopen 0' 'source anything' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' \
     "wait-file $mnt.end" serve
@@ -196,6 +204,8 @@ how_mounted() { findmnt -rn -o VFS-OPTIONS,FS-OPTIONS "$mnt" | sed 's/\([^ ,]*\)
   unmount
 }
 
+# By the setuid helper.
+# bats test_tags=helper
 @test "remount: users may not" {
   prepare_users
   share_services
