@@ -239,7 +239,8 @@ static int begin(void **state)
 	m->cxt = mnt_new_context();
 	m->target = dir;
 	m->source = strdup("/dev/null");
-	m->proc_fd = m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
+	m->proc_fd = m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd =
+		m->host.hangup_fd = -1;
 	m->may_allow_other = true;
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);
