@@ -228,10 +228,7 @@ void svc_mount_free(struct svc_mount *m)
 {
 	if (!m)
 		return;
-	svc_parent_end(m);
 	svc_tree_end(m);
-	if (m->signals_blocked)
-		unblock_signals(m);
 	close_fd_keep_errno(m->target_fd);
 	close_fd_keep_errno(m->proc_fd);
 	svc_options_free(&m->opts);
@@ -240,11 +237,23 @@ void svc_mount_free(struct svc_mount *m)
 	free(m);
 }
 
+/* What was begun ends before a signal can end us. */
+static void deinit(struct svc_mount *m)
+{
+	if (!m)
+		return;
+	svc_parent_end(m);
+	svc_tree_end(m);
+	if (m->signals_blocked)
+		unblock_signals(m);
+	svc_mount_free(m);
+}
+
 const struct svc_module fuse_svc_module = {
 	.name = "fuse-svc",
 	.is_type = svc_is_type,
 	.init = svc_mount_new,
 	.run = run,
 	.get_excode = get_excode,
-	.deinit = svc_mount_free,
+	.deinit = deinit,
 };

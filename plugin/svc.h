@@ -97,7 +97,7 @@ struct svc_mount {
 
 /* module.c */
 int svc_mount_new(struct svc_mount **out, struct libmnt_context *cxt, const struct svc_host *host);
-void svc_mount_free(struct svc_mount *m);
+void svc_mount_free(struct svc_mount *m); /* one that has no processes */
 
 /* options.c */
 int svc_options_parse(struct svc_mount *m) _must_check_ _nonnull_all_;
