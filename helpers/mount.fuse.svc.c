@@ -64,20 +64,6 @@ static int usage(void)
 	return MNT_EX_SUCCESS;
 }
 
-static const char *level_prefix(int level)
-{
-	return level <= FUSESVC_MSG_WARNING ? "warning: " : "";
-}
-
-static void print_message(const char *target, const char *service, int level, const char *text)
-{
-	char clean[2 * FUSESVC_SUBJECT_SIZE];
-
-	progress_clear();
-	say(STDERR_FILENO, PROGRAM ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
-	    service, level_prefix(level), text);
-}
-
 static int malformed_options(const char *target, const char *list)
 {
 	char clean[FUSESVC_SUBJECT_SIZE], text[FUSESVC_SUBJECT_SIZE + 96];
@@ -95,9 +81,10 @@ static int mount_it(const struct invocation *inv)
 	const struct svc_host host = {
 		.uid = inv->caller.uid,
 		.gid = inv->caller.gid,
-		.message = print_message,
+		.message = show_message,
 		.progress = progress_show,
 		.verbose = inv->verbose,
+		.hangup_fd = -1,
 	};
 	struct libmnt_context *cxt = inv->cxt;
 	const struct svc_module *module = &fuse_svc_module;

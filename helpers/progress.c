@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "fusesvc.h"
 #include "safe-start.h"
+#include "say.h"
 
 #define MOMENT_MS   1000 /* a mount that is ready by then is a quick one */
 #define REDRAW_MS   100
@@ -130,4 +131,14 @@ void progress_clear(void)
 		patience = 0;
 	put(pfd.fd, CLEAR);
 	*is_drawn = false;
+}
+
+void show_message(const char *target, const char *service, int level, const char *text)
+{
+	const char *prefix = level <= FUSESVC_MSG_WARNING ? "warning: " : "";
+	char clean[2 * FUSESVC_SUBJECT_SIZE];
+
+	progress_clear();
+	say(STDERR_FILENO, PROGRAM ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
+	    service, prefix, text);
 }

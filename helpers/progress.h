@@ -22,6 +22,10 @@ void progress_show(const char *target, const char *service, unsigned int per_mil
 /* Takes the line away, whichever process has drawn it. Nothing that needs power comes after it. */
 void progress_clear(void);
 
+/* Words of the service that are no error, for whoever mounts. The text is clean. */
+void show_message(const char *target, const char *service, int level,
+		  const char *text) _nonnull_all_;
+
 /*
  * The line itself, in less than @columns: of what is too long the end is cut, but not the
  * percentage. Without one if @per_mille is 0, which says that it is not known. Pure.

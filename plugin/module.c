@@ -12,7 +12,7 @@
 
 #include "svc.h"
 
-static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct svc_host *host)
+int svc_mount_new(struct svc_mount **out, struct libmnt_context *cxt, const struct svc_host *host)
 {
 	struct svc_mount *m = calloc(1, sizeof(*m));
 
@@ -23,7 +23,7 @@ static int init(struct svc_mount **out, struct libmnt_context *cxt, const struct
 	m->host = *host;
 	m->uid = host->uid;
 	m->gid = host->gid;
-	m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
+	m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd = -1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return m->proc_fd < 0 ? -errno : 0;
 }
@@ -224,13 +224,11 @@ static int get_excode(const struct svc_mount *m, char *buf, size_t size)
 	return MNT_EX_SUCCESS;
 }
 
-static void deinit(struct svc_mount *m)
+void svc_mount_free(struct svc_mount *m)
 {
 	if (!m)
 		return;
-	svc_parent_end(m);
-	if (m->signals_blocked)
-		unblock_signals(m);
+	svc_tree_end(m);
 	close_fd_keep_errno(m->target_fd);
 	close_fd_keep_errno(m->proc_fd);
 	svc_options_free(&m->opts);
@@ -239,10 +237,22 @@ static void deinit(struct svc_mount *m)
 	free(m);
 }
 
+/* What was begun ends before a signal can end us. */
+static void deinit(struct svc_mount *m)
+{
+	if (!m)
+		return;
+	svc_parent_end(m);
+	svc_tree_end(m);
+	if (m->signals_blocked)
+		unblock_signals(m);
+	svc_mount_free(m);
+}
+
 const struct svc_module fuse_svc_module = {
 	.name = "fuse-svc",
 	.is_type = svc_is_type,
-	.init = init,
+	.init = svc_mount_new,
 	.run = run,
 	.get_excode = get_excode,
 	.deinit = deinit,

@@ -34,7 +34,9 @@ struct svc_host {
 	void (*message)(const char *target, const char *service, int level, const char *text);
 	void (*progress)(const char *target, const char *service, unsigned int per_mille,
 			 const char *text);
-	bool verbose; /* hand on information too, not only warnings */
+	bool verbose;	  /* hand on information too, not only warnings */
+	bool is_detached; /* it attaches what is mounted, and writes utab */
+	int hangup_fd;	  /* readable when nobody waits for the mount any more; -1: there is none */
 };
 
 /* The module's descriptor, as libmount's own hooksets have one. */
@@ -52,6 +54,12 @@ struct svc_module {
 };
 
 extern const struct svc_module fuse_svc_module;
+
+/*
+ * Of a mount that is detached: how it went, with the mount itself, to the process that attaches it.
+ * Sent by the socket to that.
+ */
+int svc_report_send(struct svc_mount *m, int sock) _must_check_ _nonnull_all_;
 
 /*
  * The service that a mount type names: "" if it names none, as fuse.svc; NULL if the type is not

@@ -34,7 +34,7 @@ static int append_number(char **optstr, const char *name, unsigned int n)
 	return append(optstr, name, text);
 }
 
-static int append_flags(const struct svc_mount *m, uint32_t ms_flags, char **optstr)
+int svc_flag_options(const struct svc_mount *m, uint32_t ms_flags, char **optstr)
 {
 	const struct {
 		bool wanted;
@@ -59,8 +59,8 @@ static int append_flags(const struct svc_mount *m, uint32_t ms_flags, char **opt
 }
 
 /* The caller's flags come first, so that what is forced, and what the server adds, stands. */
-static int build_options(const struct svc_mount *m, const struct svc_request *req, int fuse_fd,
-			 mode_t fmt, char **optstr)
+int svc_mount_options(const struct svc_mount *m, const struct svc_request *req, int fuse_fd,
+		      mode_t fmt, char **optstr)
 {
 	char subtype[sizeof("svc.") + FUSESVC_NAME_SIZE], rootmode[16];
 	int rc = 0;
@@ -72,7 +72,7 @@ static int build_options(const struct svc_mount *m, const struct svc_request *re
 	(void)snprintf(subtype, sizeof(subtype), "svc.%s", m->name);
 	(void)snprintf(rootmode, sizeof(rootmode), "%o", fmt);
 	if (!rc)
-		rc = append_flags(m, req->ms_flags, optstr);
+		rc = svc_flag_options(m, req->ms_flags, optstr);
 	if (!rc)
 		rc = append_number(optstr, "fd", (unsigned int)fuse_fd);
 	if (!rc)
@@ -232,7 +232,9 @@ static int mount_checked(struct svc_mount *m, const struct svc_request *order, c
 	char target[64];
 	int rc;
 
-	rc = build_options(m, order, fuse_fd, fmt, &optstr);
+	rc = svc_mount_options(m, order, fuse_fd, fmt, &optstr);
+	if (!rc && m->host.is_detached)
+		return svc_tree_make(m, fuse_fd, optstr);
 	if (!rc)
 		rc = name_target(m, target_fd, fmt, target, sizeof(target));
 	if (!rc)
@@ -262,7 +264,7 @@ int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const in
 					  sizeof(result->true_target));
 	if (!rc)
 		rc = mount_checked(m, order, fds, fmt);
-	if (rc)
+	if (rc || m->host.is_detached)
 		return rc;
 	/* Others mounted in the meantime, perhaps. The parent takes away what is too much. */
 	if (m->uid != 0 && svc_rights_check_number(m, target_fd, false) != 0)

@@ -52,7 +52,7 @@ static bool kill_mounter(const struct svc_mount *m)
 static int take_result(struct svc_mount *m)
 {
 	struct svc_result result;
-	int rc = svc_worker_answer(&m->mounter, &result);
+	int rc = svc_worker_answer(&m->mounter, &result, &m->tree_fd);
 
 	if (rc)
 		return rc;
@@ -89,7 +89,7 @@ static int unmount_by_worker(struct svc_mount *m)
 	const struct svc_request order = { .type = SVC_WORK_UNMOUNT };
 	struct svc_process worker = { .fd = -1 };
 	struct svc_result result;
-	int rc;
+	int rc, tree_fd;
 
 	if (m->target_fd < 0)
 		return -ENOENT;
@@ -105,16 +105,24 @@ static int unmount_by_worker(struct svc_mount *m)
 		}
 	}
 	if (!rc)
-		rc = svc_worker_answer(&worker, &result);
+		rc = svc_worker_answer(&worker, &result, &tree_fd);
 	svc_process_end(&worker);
-	return rc ? rc : result.rc;
+	if (rc)
+		return rc;
+	close_fd_keep_errno(tree_fd);
+	return result.rc;
 }
 
 /* What fails before anything is undone (no process, no memory) may be there at the second attempt.
  */
 int svc_unmount(struct svc_mount *m)
 {
-	int rc = unmount_by_worker(m);
+	int rc;
 
+	if (m->host.is_detached) {
+		svc_tree_end(m);
+		return 0;
+	}
+	rc = unmount_by_worker(m);
 	return rc && rc != -ENOENT && rc != -ETIMEDOUT ? unmount_by_worker(m) : rc;
 }

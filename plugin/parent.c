@@ -128,6 +128,7 @@ void svc_note_server(struct svc_mount *m, const struct svc_request *req)
 {
 	(void)snprintf(m->name, sizeof(m->name), "%s", req->name);
 	m->server_pid = req->server_pid;
+	m->added = req->ms_flags;
 	m->is_read_only = m->opts.read_only || (req->ms_flags & MS_RDONLY);
 }
 
@@ -312,6 +313,7 @@ static int serve_child(struct parent *p)
 			{ .fd = p->signal_fd, .events = POLLIN },
 			{ .fd = p->m->is_mounting ? p->m->mounter.fd : -1, .events = POLLIN },
 			{ .fd = p->m->talker.fd, .events = POLLIN },
+			{ .fd = p->m->host.hangup_fd, .events = POLLIN },
 		};
 
 		n = poll(pfds, ARRAY_SIZE(pfds), patience(p));
@@ -327,6 +329,8 @@ static int serve_child(struct parent *p)
 			rc = on_mounted(p);
 		else if (pfds[2].revents)
 			rc = on_request(p);
+		else if (pfds[3].revents)
+			rc = interrupted(p->m);
 	}
 	return rc;
 }

@@ -8,30 +8,30 @@
 #include <string.h>
 #include <sys/socket.h>
 
-int svc_request_send(int sock, const struct svc_request *req, int fd1, int fd2)
+int svc_packet_send(int sock, const void *data, size_t size, int fd1, int fd2)
 {
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control = { 0 };
-	struct svc_request copy = *req; /* struct iovec knows no const */
-	struct iovec iov = { .iov_base = &copy, .iov_len = sizeof(copy) };
+	struct iovec iov = { .iov_len = size };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int fds[2], n = 0;
 
+	memcpy(&iov.iov_base, &data, sizeof(data)); /* struct iovec knows no const */
 	if (fd1 >= 0)
 		fds[n++] = fd1;
 	if (fd2 >= 0)
 		fds[n++] = fd2;
 	if (n) {
-		size_t size = (size_t)n * sizeof(int);
+		size_t fds_size = (size_t)n * sizeof(int);
 
 		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_SPACE(size);
+		msg.msg_controllen = CMSG_SPACE(fds_size);
 		control.align.cmsg_level = SOL_SOCKET;
 		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(&control.align), fds, size);
+		control.align.cmsg_len = CMSG_LEN(fds_size);
+		memcpy(CMSG_DATA(&control.align), fds, fds_size);
 	}
 	while (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
 		if (errno != EINTR)
@@ -65,13 +65,13 @@ static bool take_fds(struct msghdr *msg, int fds[2])
 	return ok;
 }
 
-int svc_request_recv(int sock, struct svc_request *req, int fds[2])
+int svc_packet_recv(int sock, void *data, size_t size, int fds[2])
 {
 	union {
 		struct cmsghdr align;
 		char space[CMSG_SPACE(2 * sizeof(int))];
 	} control;
-	struct iovec iov = { .iov_base = req, .iov_len = sizeof(*req) };
+	struct iovec iov = { .iov_base = data, .iov_len = size };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -90,17 +90,29 @@ int svc_request_recv(int sock, struct svc_request *req, int fds[2])
 	if (n < 0)
 		return -errno;
 	ok = take_fds(&msg, fds);
-	if (n == (ssize_t)sizeof(*req) && ok && !(msg.msg_flags & MSG_TRUNC)) {
-		req->name[sizeof(req->name) - 1] = '\0';
-		req->words[sizeof(req->words) - 1] = '\0';
-		req->error.subject[sizeof(req->error.subject) - 1] = '\0';
-		req->hint.name[sizeof(req->hint.name) - 1] = '\0';
+	if (n == (ssize_t)size && ok && !(msg.msg_flags & MSG_TRUNC))
 		return 0;
-	}
-	close_fd_keep_errno(fds[0]);
-	close_fd_keep_errno(fds[1]);
-	fds[0] = fds[1] = -1;
+	close_fd_keep_errno(steal_fd(&fds[0]));
+	close_fd_keep_errno(steal_fd(&fds[1]));
 	return n == 0 ? -ECONNRESET : -EBADMSG;
+}
+
+int svc_request_send(int sock, const struct svc_request *req, int fd1, int fd2)
+{
+	return svc_packet_send(sock, req, sizeof(*req), fd1, fd2);
+}
+
+int svc_request_recv(int sock, struct svc_request *req, int fds[2])
+{
+	int rc = svc_packet_recv(sock, req, sizeof(*req), fds);
+
+	if (rc)
+		return rc;
+	req->name[sizeof(req->name) - 1] = '\0';
+	req->words[sizeof(req->words) - 1] = '\0';
+	req->error.subject[sizeof(req->error.subject) - 1] = '\0';
+	req->hint.name[sizeof(req->hint.name) - 1] = '\0';
+	return 0;
 }
 
 int svc_answer_send(int sock, int32_t answer)

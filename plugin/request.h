@@ -32,6 +32,7 @@ enum svc_request_type {
 	SVC_REQUEST_END,	/* the conversation is over: error tells how it went */
 	SVC_REQUEST_BUSY,	/* what follows looks at files: it may hang, and needs a deadline */
 	SVC_REQUEST_READY,	/* it did not */
+	SVC_REQUEST_REPORT,	/* not a request: report.c */
 };
 
 struct svc_request {
@@ -44,11 +45,23 @@ struct svc_request {
 	uint8_t allow_other;
 	uint8_t default_permissions;
 	uint8_t is_absent; /* of the end: there is no source, which is no failure with "nofail" */
+	uint8_t is_read_only; /* of a report, as the next two */
+	uint32_t connection;
+	uint64_t device; /* of a fuseblk mount */
 	char name[FUSESVC_NAME_SIZE];
 	struct fusesvc_error error;
 	struct svc_hint hint;
 	char words[FUSESVC_MESSAGE_SIZE];
 };
+
+/*
+ * A packet of fixed size with up to two descriptors (-1 for none), which are the receiver's. 0 or
+ * -errno; of who receives -ECONNRESET at the end, -EBADMSG for anything else than a whole packet
+ * with at most two descriptors, -EAGAIN if there is none: nobody waits here.
+ */
+int svc_packet_send(int sock, const void *data, size_t size, int fd1,
+		    int fd2) _must_check_ _nonnull_all_;
+int svc_packet_recv(int sock, void *data, size_t size, int fds[2]) _must_check_ _nonnull_all_;
 
 /* Sends a request with up to two descriptors (-1 for none). Returns 0 or -errno. */
 int svc_request_send(int sock, const struct svc_request *req, int fd1,

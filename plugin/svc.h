@@ -82,6 +82,8 @@ struct svc_mount {
 
 	struct svc_process talker, mounter; /* there are none before SVC_STAGE_MOUNT */
 	int fuse_fd;	  /* the server's, while it is not known what was mounted */
+	int tree_fd;	  /* the mount, if it is the host who attaches it */
+	uint32_t added;	  /* mount flags that the server asked for */
 	bool is_mounting; /* the mounter has an order and has not answered */
 
 	/* Set by the parent while and after it mounts, and by the mounter for itself. */
@@ -92,6 +94,10 @@ struct svc_mount {
 	bool is_read_only;	 /* the file system cannot be made writable later */
 	bool mounted;
 };
+
+/* module.c */
+int svc_mount_new(struct svc_mount **out, struct libmnt_context *cxt, const struct svc_host *host);
+void svc_mount_free(struct svc_mount *m); /* one that has no processes */
 
 /* options.c */
 int svc_options_parse(struct svc_mount *m) _must_check_ _nonnull_all_;
@@ -157,9 +163,12 @@ struct svc_result {
 
 int svc_worker_start(struct svc_process *w, struct svc_mount *m) _must_check_ _nonnull_all_;
 bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms) _nonnull_all_;
-/* What it answered: 0 with a result, or -EOWNERDEAD: it died without a word. */
-int svc_worker_answer(const struct svc_process *w,
-		      struct svc_result *result) _must_check_ _nonnull_all_;
+/*
+ * What it answered, and the mount that it made, or -1: 0 with a result, or -EOWNERDEAD: it died
+ * without a word. Does not wait.
+ */
+int svc_worker_answer(const struct svc_process *w, struct svc_result *result,
+		      int *tree_fd) _must_check_ _nonnull_all_;
 /* All at once, for as long as svc-timeout= says; what it returns, and the error that it leaves. */
 int svc_worker_run(struct svc_mount *m, enum svc_work work) _must_check_ _nonnull_all_;
 
@@ -187,6 +196,21 @@ int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const in
 		  struct svc_result *result) _must_check_ _nonnull_all_;
 int svc_unmount_now(struct svc_mount *m) _must_check_ _nonnull_all_;
 
+/* Appends the flags that a server asked for, and those that are forced. */
+int svc_flag_options(const struct svc_mount *m, uint32_t ms_flags,
+		     char **optstr) _must_check_ _nonnull_all_;
+/* The kernel's options of a mount. */
+int svc_mount_options(const struct svc_mount *m, const struct svc_request *req, int fuse_fd,
+		      mode_t fmt, char **optstr) _must_check_ _nonnull_all_;
+
+/* tree.c: a mount that is attached nowhere, as the mounter's m->tree_fd */
+int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr) _must_check_ _nonnull_all_;
+/* Ends it, if it is there; without a wait for its server. */
+void svc_tree_end(struct svc_mount *m) _nonnull_all_;
+
+/* report.c: 0, or -errno: it is none of ours, or the end. An error in it is m->error then. */
+int svc_report_recv(struct svc_mount *m, int sock) _must_check_ _nonnull_all_;
+
 /* server.c: when it was started, in clock ticks since boot; 0: it is gone, or not to be seen. */
 int svc_process_start_time(pid_t pid, unsigned long long *ticks) _must_check_ _nonnull_all_;
 
@@ -199,13 +223,14 @@ unsigned int svc_connection_number(dev_t dev);
 int svc_connection_open(unsigned int number, const char *name,
 			int flags) _must_check_ _nonnull_all_;
 /* Ends the connection of the fuseblk mount of that device. */
-int svc_abort_connection(dev_t dev) _must_check_;
+int svc_abort_connection(dev_t dev);
 
 /* remount.c */
 int svc_remount_now(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_remount(struct svc_mount *m) _must_check_ _nonnull_all_;
 
 /* utab.c */
+int svc_utab_attributes(const struct svc_mount *m, struct libmnt_fs *fs) _must_check_ _nonnull_all_;
 int svc_utab_now(struct svc_mount *m) _must_check_ _nonnull_all_;
 int svc_utab_update(struct svc_mount *m) _must_check_ _nonnull_all_;
 

@@ -37,7 +37,7 @@ static int append(char **attributes, const char *name, unsigned long long number
 	return mnt_optstr_append_option(attributes, name, text);
 }
 
-static int set_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
+int svc_utab_attributes(const struct svc_mount *m, struct libmnt_fs *fs)
 {
 	_cleanup_free_ char *attributes = NULL;
 	unsigned long long start;
@@ -127,7 +127,7 @@ static int add_line(struct svc_mount *m)
 	if (!rc && m->opts.user)
 		rc = mnt_fs_set_options(fs, m->opts.user);
 	if (!rc)
-		rc = set_attributes(m, fs);
+		rc = svc_utab_attributes(m, fs);
 	return rc ? rc : write_line(fs, 0);
 }
 
@@ -184,7 +184,7 @@ static bool is_added(const struct svc_mount *m)
 	_cleanup_(unref_fs) struct libmnt_fs *fs = mnt_new_fs();
 
 	return !m->opts.remount && faccessat(AT_FDCWD, UTAB, R_OK, AT_EACCESS) == 0 && fs &&
-	       set_attributes(m, fs) == 0 && is_noted(fs);
+	       svc_utab_attributes(m, fs) == 0 && is_noted(fs);
 }
 
 /* libmount waits for its lock for as long as somebody holds it, and anybody can. */
@@ -192,7 +192,8 @@ int svc_utab_update(struct svc_mount *m)
 {
 	int rc;
 
-	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
+	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || m->host.is_detached ||
+	    has_no_room(m))
 		return 0;
 	rc = svc_worker_run(m, SVC_WORK_UTAB);
 	if (rc && is_added(m))

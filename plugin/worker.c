@@ -66,8 +66,9 @@ _Noreturn static void work(struct svc_mount *m, pid_t parent, int fd)
 		result.error = m->error;
 		close_fd_keep_errno(fds[0]);
 		close_fd_keep_errno(fds[1]);
-		if (send(fd, &result, sizeof(result), MSG_NOSIGNAL) < 0)
+		if (svc_packet_send(fd, &result, sizeof(result), m->tree_fd, -1))
 			_exit(EXIT_FAILURE);
+		close_fd_keep_errno(steal_fd(&m->tree_fd));
 	} while (order.type == SVC_WORK_MOUNT && !result.rc);
 	_exit(EXIT_SUCCESS);
 }
@@ -101,34 +102,35 @@ bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms)
 	return poll(&pfd, 1, timeout_ms) > 0;
 }
 
-/* Until it has answered, or ended: 0; -EINTR: a signal came; -ETIMEDOUT. */
-static int wait_for(const struct svc_process *w, const sigset_t *signals, unsigned int timeout)
+/* Until it has answered, or ended: 0; -EINTR: nobody wants it any more; -ETIMEDOUT. */
+static int wait_for(const struct svc_process *w, const struct svc_mount *m, const sigset_t *signals)
 {
 	_cleanup_fd_ int signal_fd = signalfd(-1, signals, SFD_CLOEXEC);
 	struct pollfd pfds[] = {
 		{ .fd = w->fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
+		{ .fd = m->host.hangup_fd, .events = POLLIN },
 	};
 	int n;
 
 	if (signal_fd < 0)
 		return -errno;
-	n = poll(pfds, ARRAY_SIZE(pfds), poll_timeout(timeout));
+	n = poll(pfds, ARRAY_SIZE(pfds), poll_timeout(m->opts.timeout));
 	if (n < 0)
 		return -errno;
 	return n == 0 ? -ETIMEDOUT : pfds[0].revents ? 0 : -EINTR;
 }
 
-/* Who is killed before it has read all makes this fail once; what it said is still there. */
-int svc_worker_answer(const struct svc_process *w, struct svc_result *result)
+int svc_worker_answer(const struct svc_process *w, struct svc_result *result, int *tree_fd)
 {
-	int resets = 0;
-	ssize_t n;
+	int fds[2], rc = svc_packet_recv(w->fd, result, sizeof(*result), fds);
 
-	do
-		n = recv(w->fd, result, sizeof(*result), 0);
-	while (n < 0 && (errno == EINTR || (errno == ECONNRESET && resets++ == 0)));
-	return n == (ssize_t)sizeof(*result) && result->rc <= 0 ? 0 : -EOWNERDEAD;
+	close_fd_keep_errno(fds[1]);
+	*tree_fd = fds[0];
+	if (!rc && result->rc <= 0)
+		return 0;
+	close_fd_keep_errno(steal_fd(tree_fd));
+	return -EOWNERDEAD;
 }
 
 int svc_reap(pid_t pid, int timeout_ms, int *status)
@@ -166,18 +168,19 @@ static int run_by(const struct svc_process *w, struct svc_mount *m, enum svc_wor
 	const struct svc_request order = { .type = work };
 	sigset_t signals = m->signals;
 	struct svc_result result;
-	int rc;
+	int rc, tree_fd;
 
 	(void)sigdelset(&signals, SIGCHLD); /* that is the end of one of ours */
 	rc = svc_request_send(w->fd, &order, -1, -1);
 	if (!rc)
-		rc = wait_for(w, &signals, m->opts.timeout);
+		rc = wait_for(w, m, &signals);
 	if (rc == -EINTR && svc_worker_has_answered(w, END_MS))
 		rc = 0; /* it was as good as done */
 	if (!rc)
-		rc = svc_worker_answer(w, &result);
+		rc = svc_worker_answer(w, &result, &tree_fd);
 	if (rc)
 		return rc;
+	close_fd_keep_errno(tree_fd);
 	if (result.error.code)
 		m->error = result.error;
 	return result.rc;

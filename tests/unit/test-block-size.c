@@ -52,7 +52,7 @@ static int begin(void **state)
 	(void)snprintf(p->source, sizeof(p->source), "%s/source", p->dir);
 	p->m.cxt = mnt_new_context();
 	p->m.source = p->source;
-	p->m.proc_fd = p->m.target_fd = -1;
+	p->m.proc_fd = p->m.target_fd = p->m.tree_fd = p->m.host.hangup_fd = -1;
 	p->m.opts.timeout = 30;
 	(void)sigemptyset(&p->m.signals);
 	(void)sigaddset(&p->m.signals, SIGCHLD);

@@ -185,7 +185,8 @@ static int begin(void **state)
 	m->mount_max = SVC_MOUNT_MAX_NO_LIMIT;
 	m->target = "own";
 	m->opts.timeout = 60;
-	m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
+	m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd =
+		m->host.hangup_fd = -1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);

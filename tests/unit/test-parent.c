@@ -239,7 +239,8 @@ static int begin(void **state)
 	m->cxt = mnt_new_context();
 	m->target = dir;
 	m->source = strdup("/dev/null");
-	m->proc_fd = m->target_fd = m->fuse_fd = m->talker.fd = m->mounter.fd = -1;
+	m->proc_fd = m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd =
+		m->host.hangup_fd = -1;
 	m->may_allow_other = true;
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);
@@ -473,6 +474,18 @@ static void a_signal_ends_it(void **state)
 	expect(*state, wait_for_the_end, -1, SVC_E_INTERRUPTED, 0, 0);
 }
 
+static void the_end_of_the_host_ends_it(void **state)
+{
+	struct svc_mount *m = *state;
+	int pair[2];
+
+	make_pair(pair);
+	m->host.hangup_fd = pair[0];
+	(void)close(pair[1]);
+	expect(m, wait_for_the_end, -1, SVC_E_INTERRUPTED, 0, 0);
+	(void)close(pair[0]);
+}
+
 #define parent_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -490,6 +503,7 @@ int main(void)
 		parent_test(a_mounter_that_is_under_way_is_ended),
 		parent_test(a_child_that_stays_is_ended),
 		parent_test(a_signal_ends_it),
+		parent_test(the_end_of_the_host_ends_it),
 		parent_test(absent_needs_nofail),
 		parent_test(a_stopped_child_is_not_waited_for),
 		parent_test(a_child_whose_time_is_up),

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a mount went that was made for a host by a process of ours, with the mount itself.
+ *
+ * One packet, from a process that is the module's own. What is in it of a server's is words and
+ * numbers, as in a request of the child's, and is looked at again: the host may be a large program.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "svc.h"
+
+int svc_report_send(struct svc_mount *m, int sock)
+{
+	struct svc_request report = {
+		.type = SVC_REQUEST_REPORT,
+		.ms_flags = m->added,
+		.server_pid = m->server_pid,
+		.is_absent = m->is_absent,
+		.is_read_only = m->is_read_only,
+		.connection = m->connection,
+		.device = m->fuseblk ? m->source_dev : 0,
+		.error = m->error,
+		.hint = m->hint,
+	};
+	int rc;
+
+	memcpy(report.name, m->name, sizeof(report.name));
+	memcpy(report.words, m->words, sizeof(report.words));
+	rc = svc_request_send(sock, &report, m->tree_fd, -1);
+	if (!rc) /* it is the host's now */
+		close_fd_keep_errno(steal_fd(&m->tree_fd));
+	return rc;
+}
+
+static void take(struct svc_mount *m, const struct svc_request *report)
+{
+	(void)snprintf(m->name, sizeof(m->name), "%s", report->name);
+	memcpy(m->words, report->words, sizeof(m->words));
+	m->error = report->error;
+	m->hint = report->hint;
+	m->added = report->ms_flags & SVC_SERVER_MS_FLAGS;
+	m->server_pid = report->server_pid;
+	m->is_absent = report->is_absent;
+	m->is_read_only = report->is_read_only;
+	m->connection = report->connection;
+	m->fuseblk = report->device != 0;
+	m->source_dev = report->device;
+}
+
+/* A mount comes with success alone, and success of a mount with one. */
+static bool is_consistent(const struct svc_mount *m, const struct svc_request *report, int tree_fd)
+{
+	bool needs_tree = !report->error.code && !report->is_absent && !m->opts.remount;
+
+	return report->type == SVC_REQUEST_REPORT && (tree_fd >= 0) == needs_tree &&
+	       (!*report->name || fusesvc_name_is_valid(report->name));
+}
+
+int svc_report_recv(struct svc_mount *m, int sock)
+{
+	struct svc_request report;
+	int fds[2], rc = svc_request_recv(sock, &report, fds);
+
+	if (!rc && !is_consistent(m, &report, fds[0]))
+		rc = -EBADMSG;
+	if (!rc)
+		take(m, &report);
+	if (!rc)
+		m->tree_fd = steal_fd(&fds[0]);
+	close_fd_keep_errno(fds[0]);
+	close_fd_keep_errno(fds[1]);
+	return rc;
+}
