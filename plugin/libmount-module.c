@@ -34,6 +34,7 @@
 /* The mount, as libmount has it from prepare() to deinit(). */
 struct hosted {
 	struct svc_mount *m;
+	char *options; /* as the caller said them */
 	bool is_handed_over, is_attached;
 };
 
@@ -114,6 +115,7 @@ static int begin_attributes(struct svc_mount *m, struct libmnt_context *cxt)
 static int prepare(struct libmnt_context *cxt, void **data)
 {
 	struct hosted *h = calloc(1, sizeof(*h));
+	const char *options;
 	struct svc_mount *m;
 	int rc;
 
@@ -132,7 +134,9 @@ static int prepare(struct libmnt_context *cxt, void **data)
 		rc = svc_service_from_type(m);
 	if (rc)
 		return rc;
-	rc = force_flags(m, cxt);
+	options = mnt_context_get_options(cxt);
+	h->options = strdup(options ? options : "");
+	rc = h->options ? force_flags(m, cxt) : -ENOMEM;
 	if (!rc)
 		rc = begin_attributes(m, cxt);
 	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
@@ -190,10 +194,10 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int sock, int ns
 }
 
 /* Returns 0 or a positive errno value. */
-static int spawn(struct svc_mount *m, int sock, int ns_fd, pid_t *pid)
+static int spawn(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
 {
+	struct svc_mount *m = h->m;
 	const char *source = mnt_context_get_source(m->cxt);
-	const char *options = mnt_context_get_options(m->cxt);
 	char *args[8], **arg = args;
 	posix_spawn_file_actions_t actions;
 	int err;
@@ -207,7 +211,7 @@ static int spawn(struct svc_mount *m, int sock, int ns_fd, pid_t *pid)
 	*arg++ = word(source && *source ? source : SVC_NO_SOURCE);
 	*arg++ = word(m->target);
 	*arg++ = word(mnt_context_get_fstype(m->cxt));
-	*arg++ = word(options ? options : "");
+	*arg++ = h->options;
 	*arg = NULL;
 	err = posix_spawn_file_actions_init(&actions);
 	if (err)
@@ -220,10 +224,11 @@ static int spawn(struct svc_mount *m, int sock, int ns_fd, pid_t *pid)
 }
 
 /* Where the program is, and not where the mount point is. */
-static int spawn_at_home(struct svc_mount *m, int sock, int ns_fd, pid_t *pid)
+static int spawn_at_home(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
 {
+	struct svc_mount *m = h->m;
 	struct libmnt_ns *old = mnt_context_switch_origin_ns(m->cxt);
-	int err = old ? spawn(m, sock, ns_fd, pid) : EINVAL;
+	int err = old ? spawn(h, sock, ns_fd, pid) : EINVAL;
 
 	if (err)
 		return process_error(m, err, "cannot run " MOUNT_PROGRAM);
@@ -232,8 +237,9 @@ static int spawn_at_home(struct svc_mount *m, int sock, int ns_fd, pid_t *pid)
 		       : process_error(m, EINVAL, "cannot go back to the target's namespace");
 }
 
-static int start_program(struct svc_mount *m, int *sock, pid_t *pid)
+static int start_program(const struct hosted *h, int *sock, pid_t *pid)
 {
+	struct svc_mount *m = h->m;
 	_cleanup_fd_ int ns_fd = -1, theirs = -1;
 	int socks[2], rc = open_target_ns(m, m->cxt, &ns_fd);
 
@@ -246,7 +252,7 @@ static int start_program(struct svc_mount *m, int *sock, pid_t *pid)
 	rc = move_up(&theirs);
 	if (!rc && ns_fd >= 0)
 		rc = move_up(&ns_fd);
-	return rc ? process_error(m, -rc, "dup") : spawn_at_home(m, theirs, ns_fd, pid);
+	return rc ? process_error(m, -rc, "dup") : spawn_at_home(h, theirs, ns_fd, pid);
 }
 
 /* It has deadlines for all that it waits for; its end is heard. */
@@ -278,11 +284,12 @@ static int end_program(struct svc_mount *m, pid_t pid, int rc)
 	return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_CHILD_CRASHED, ECHILD, text);
 }
 
-static int run_program(struct svc_mount *m)
+static int run_program(const struct hosted *h)
 {
+	struct svc_mount *m = h->m;
 	_cleanup_fd_ int sock = -1;
 	pid_t pid = -1;
-	int rc = start_program(m, &sock, &pid);
+	int rc = start_program(h, &sock, &pid);
 
 	if (pid < 0)
 		return rc;
@@ -314,7 +321,7 @@ static int tell_libmount(struct svc_mount *m, struct libmnt_context *cxt)
 static int mount_stage(struct libmnt_context *cxt, void *data, int *fd_tree)
 {
 	struct hosted *h = data;
-	int rc = run_program(h->m);
+	int rc = run_program(h);
 
 	if (!rc && h->m->is_absent)
 		rc = -ENOENT; /* which get_excode() calls none */
@@ -359,6 +366,7 @@ static void deinit(struct libmnt_context *cxt, void *data)
 	if (h->is_handed_over && !h->is_attached && h->m->fuseblk)
 		(void)svc_abort_connection(h->m->source_dev);
 	svc_mount_free(h->m);
+	free(h->options);
 	free(h);
 }
 

@@ -83,19 +83,33 @@ static int is_shared_library(void)
 	return strncmp(name, "libmount.so", 11) == 0;
 }
 
-/* The type becomes a file name */
+/*
+ * Returns how much of the type may become a file name: all of it, or what is
+ * before the suffix with another character. The type itself is up to the module.
+ */
+static size_t usable_length(const char *type)
+{
+	size_t len = 0;
+	const char *p;
+
+	for (p = type; *p; p++) {
+		if (!isascii(*p) || (!isalnum(*p) && !strchr("._+-", *p)))
+			return len;
+		if (*p == '.')
+			len = p - type;
+	}
+	return p - type;
+}
+
 static int is_usable_type(const char *type)
 {
-	const char *p;
+	size_t len;
 
 	if (!type || *type == '.' || strcmp(type, "none") == 0)
 		return 0;
 
-	for (p = type; *p; p++) {
-		if (!isascii(*p) || (!isalnum(*p) && !strchr("._+-", *p)))
-			return 0;
-	}
-	return p > type && p - type < NAME_MAX - 3;	/* .so */
+	len = usable_length(type);
+	return len > 0 && len < NAME_MAX - 3;	/* .so */
 }
 
 static int is_usable_operation(struct libmnt_context *cxt)
@@ -157,7 +171,7 @@ static int open_trusted_dir(const char *path)
  */
 static int find_module(const char *path, const char *type, char *name, size_t namesz)
 {
-	size_t len = strlen(type);
+	size_t len = usable_length(type);
 	struct stat st;
 	int found = 0;
 	int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -410,6 +424,19 @@ static int claim_mount(struct libmnt_context *cxt,
 	return rc ? module_failed(cxt, hsd, rc) : 0;
 }
 
+/*
+ * A user cannot have what is there for root. To go on without it would end with
+ * what the kernel says about an unknown type.
+ */
+static int is_for_root_only(struct libmnt_context *cxt, const char *type)
+{
+	char name[NAME_MAX + 1];
+
+	return mnt_context_is_restricted(cxt)
+	       && !cxt->helper
+	       && find_module(LIBMOUNT_HOOKS_DIR, type, name, sizeof(name));
+}
+
 static int hook_prepare(struct libmnt_context *cxt,
 			const struct libmnt_hookset *hs,
 			void *data __attribute__((__unused__)))
@@ -417,6 +444,7 @@ static int hook_prepare(struct libmnt_context *cxt,
 	const char *type = mnt_fs_get_fstype(cxt->fs);
 	const struct libmnt_hooks_module *mod;
 	struct libmnt_ns *ns_old;
+	int root_only;
 	char *helper;
 
 	/* mnt_context_prepare_mount() again after it has failed */
@@ -431,11 +459,12 @@ static int hook_prepare(struct libmnt_context *cxt,
 		return -MNT_ERR_NAMESPACE;
 
 	mod = get_module(cxt, hs, type);
+	root_only = !mod && is_for_root_only(cxt, type);
 
 	if (!mnt_context_switch_ns(cxt, ns_old))
 		return -MNT_ERR_NAMESPACE;
 	if (!mod)
-		return 0;
+		return root_only ? -EPERM : 0;
 
 	/* A helper makes a difference for hook_mount.c */
 	helper = cxt->helper;

@@ -23,7 +23,8 @@
  *
  * In a restricted context (mnt_context_is_restricted(): a set-user-ID mount(8) of an ordinary
  * user's) only HOOKS/restricted is looked at, and what is found there must have
- * LIBMNT_HOOKS_RESTRICTED among its flags, too: nothing else is even loaded.
+ * LIBMNT_HOOKS_RESTRICTED among its flags, too: nothing else is even loaded. Where there is a module
+ * for root alone, and no helper, the mount fails with -EPERM.
  *
  * A module that cannot be used (not root's, another ABI, an older libmount than it needs, a type
  * that it does not declare) is as if it was not there, but for a word to LIBMOUNT_DEBUG; mounts by

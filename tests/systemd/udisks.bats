@@ -168,7 +168,14 @@ set_fstab() {
   systemctl daemon-reload
 } >/etc/fstab
 
-told_by_udisks() { journal --unit=udisks2.service | grep -F 'mount.fuse.svc: '; }
+# What the mount had to say: a helper says it to the journal, a module to udisks, who tells the person.
+told_by_udisks() {
+  if by_module; then
+    grep -F "$dev" <<<"$stderr"
+  else
+    journal --unit=udisks2.service | grep -F 'mount.fuse.svc: '
+  fi
+}
 
 @test "root: a CD is mounted, shown, read, unmounted, and nothing is left" {
   plug_in cd
@@ -365,7 +372,7 @@ END
   unplug
 }
 
-@test "error: a corrupt image: udisks is brief, the journal has our line" {
+@test "error: a corrupt image: our line is in the journal, as udisks is brief; or udisks has it" {
   become_user
   plug_in corrupt
   refute_mounts "Error mounting $dev at /media/$user/FSVC_CD"
@@ -373,12 +380,12 @@ END
   [[ $stderr != *mount.fuse.svc* ]]
   wait_for "$usual" told_by_udisks
   assert_equal "$(told_by_udisks | wc -l)" 1
-  [[ $(told_by_udisks) == "mount.fuse.svc: /media/$user/FSVC_CD: "*"$dev"* ]]
+  [[ $(told_by_udisks) == *"/media/$user/FSVC_CD: "*"$dev: not an archive"* ]]
   [[ ! -e /media/$user/FSVC_CD ]]
   unplug
 }
 
-@test "error: a file that is open: it stays mounted, and the journal says why" {
+@test "error: a file that is open: it stays mounted, and somebody says why" {
   become_user
   plug_in cd
   assert_mounts "/media/$user/FSVC_CD"
@@ -386,13 +393,15 @@ END
   udisks unmount --block-device "$dev"
   assert_status 1
   echo "# udisks: $stderr" >&3
-  assert_content
   wait_for "$usual" told_busy
+  assert_content
   exec 7<&-
   assert_unmounts
   unplug
 }
-told_busy() { journal --unit=udisks2.service | grep -F "$mnt: target is busy"; }
+told_busy() {
+  { printf '%s\n' "$stderr" && journal --unit=udisks2.service; } | grep -F 'target is busy'
+}
 
 @test "error: a server that is killed: the mount can be unmounted, and made anew" {
   become_user
@@ -461,6 +470,7 @@ is_dead() { ! ls "$mnt" >/dev/null 2>&1; }
   unplug
 }
 
+# bats test_tags=helper
 @test "fstab: user: with a set-user-ID helper it is his mount, and udisks does not see it" {
   chmod u+s /sbin/mount.fuse.svc
   chmod 222 /run/filesystems/iso9660
