@@ -113,7 +113,8 @@ static int mount_it(const struct invocation *inv, struct libmnt_context *cxt)
 		rc = module->run(m, SVC_STAGE_MOUNT);
 	if (m)
 		(void)module->run(m, SVC_STAGE_POST);
-	progress_clear();
+	if (rc != -EINTR) /* the terminal is somebody else's by then */
+		progress_clear();
 	if (m)
 		rc = svc_report_send(m, REPORT_FD);
 	module->deinit(m);

@@ -106,6 +106,20 @@ static int force_flags(struct svc_mount *m, struct libmnt_context *cxt)
 	return rc;
 }
 
+/*
+ * What the texts of errors name. Who has no source gets the service's name, as the kernel will show
+ * it and utab should.
+ */
+static int set_source(struct svc_mount *m, struct libmnt_context *cxt)
+{
+	const char *source = mnt_context_get_source(cxt);
+
+	if (!source || !*source || strcmp(source, SVC_NO_SOURCE) == 0)
+		return *m->name ? mnt_fs_set_source(mnt_context_get_fs(cxt), m->name) : 0;
+	m->source = strdup(source);
+	return m->source ? 0 : -ENOMEM;
+}
+
 /* Without an attribute utab may get no line, and so none later. */
 static int begin_attributes(struct svc_mount *m, struct libmnt_context *cxt)
 {
@@ -136,7 +150,9 @@ static int prepare(struct libmnt_context *cxt, void **data)
 		return rc;
 	options = mnt_context_get_options(cxt);
 	h->options = strdup(options ? options : "");
-	rc = h->options ? force_flags(m, cxt) : -ENOMEM;
+	rc = h->options ? set_source(m, cxt) : -ENOMEM;
+	if (!rc)
+		rc = force_flags(m, cxt);
 	if (!rc)
 		rc = begin_attributes(m, cxt);
 	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
@@ -197,7 +213,6 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int sock, int ns
 static int spawn(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
 {
 	struct svc_mount *m = h->m;
-	const char *source = mnt_context_get_source(m->cxt);
 	char *args[8], **arg = args;
 	posix_spawn_file_actions_t actions;
 	int err;
@@ -208,7 +223,7 @@ static int spawn(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
 	if (ns_fd >= 0)
 		*arg++ = word("-N");
 	*arg++ = word("--");
-	*arg++ = word(source && *source ? source : SVC_NO_SOURCE);
+	*arg++ = word(m->source ? m->source : SVC_NO_SOURCE);
 	*arg++ = word(m->target);
 	*arg++ = word(mnt_context_get_fstype(m->cxt));
 	*arg++ = h->options;

@@ -225,7 +225,7 @@ static int check_target(struct svc_mount *m, int target_fd, mode_t *fmt)
 }
 
 static int mount_checked(struct svc_mount *m, const struct svc_request *order, const int fds[2],
-			 mode_t fmt)
+			 mode_t fmt, struct svc_result *result)
 {
 	const int fuse_fd = fds[0], target_fd = fds[1];
 	_cleanup_free_ char *optstr = NULL;
@@ -234,7 +234,7 @@ static int mount_checked(struct svc_mount *m, const struct svc_request *order, c
 
 	rc = svc_mount_options(m, order, fuse_fd, fmt, &optstr);
 	if (!rc && m->host.is_detached)
-		return svc_tree_make(m, fuse_fd, optstr);
+		return svc_tree_make(m, fuse_fd, optstr, &result->added);
 	if (!rc)
 		rc = name_target(m, target_fd, fmt, target, sizeof(target));
 	if (!rc)
@@ -263,7 +263,7 @@ int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const in
 		rc = svc_target_true_path(m, target_fd, result->true_target,
 					  sizeof(result->true_target));
 	if (!rc)
-		rc = mount_checked(m, order, fds, fmt);
+		rc = mount_checked(m, order, fds, fmt, result);
 	if (rc || m->host.is_detached)
 		return rc;
 	/* Others mounted in the meantime, perhaps. The parent takes away what is too much. */

@@ -57,6 +57,8 @@ static int take_result(struct svc_mount *m)
 	if (rc)
 		return rc;
 	m->target_mnt_id = result.target_mnt_id;
+	m->added |= result.added;
+	m->is_read_only |= (result.added & MS_RDONLY) != 0;
 	if (result.error.code && !m->error.code)
 		m->error = result.error;
 	if (result.rc)

@@ -158,6 +158,7 @@ struct svc_result {
 	int32_t rc; /* 0 or -errno */
 	struct fusesvc_error error;
 	uint64_t target_mnt_id;
+	uint32_t added; /* mount flags that became necessary */
 	char true_target[PATH_MAX];
 };
 
@@ -204,7 +205,8 @@ int svc_mount_options(const struct svc_mount *m, const struct svc_request *req, 
 		      mode_t fmt, char **optstr) _must_check_ _nonnull_all_;
 
 /* tree.c: a mount that is attached nowhere, as the mounter's m->tree_fd */
-int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr) _must_check_ _nonnull_all_;
+int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr,
+		  uint32_t *added) _must_check_ _nonnull_all_;
 /* Ends it, if it is there; without a wait for its server. */
 void svc_tree_end(struct svc_mount *m) _nonnull_all_;
 

@@ -92,7 +92,7 @@ static int configure(const struct svc_mount *m, int fs_fd, const char *optstr, u
 	return rc;
 }
 
-int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr)
+static int make(struct svc_mount *m, int fuse_fd, const char *optstr)
 {
 	_cleanup_fd_ int fs_fd = fsopen(m->fuseblk ? "fuseblk" : "fuse", FSOPEN_CLOEXEC);
 	unsigned int attrs = 0;
@@ -111,6 +111,21 @@ int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr)
 		return -errno;
 	(void)svc_connection_of(m, fuse_fd, &m->connection);
 	return 0;
+}
+
+/* As libmount has it: what cannot be written to is mounted read-only. */
+int svc_tree_make(struct svc_mount *m, int fuse_fd, const char *optstr, uint32_t *added)
+{
+	_cleanup_free_ char *read_only = NULL;
+	int rc = make(m, fuse_fd, optstr);
+
+	if (!m->fuseblk || (rc != -EACCES && rc != -EROFS))
+		return rc;
+	read_only = strdup(optstr);
+	if (!read_only || mnt_optstr_append_option(&read_only, "ro", NULL) != 0)
+		return -ENOMEM;
+	*added = MS_RDONLY;
+	return make(m, fuse_fd, read_only);
 }
 
 /* The end of a fuseblk mount waits for its server, where not even SIGKILL ends a wait. */

@@ -98,7 +98,8 @@ static void *mount_often(void *data)
 
 static void *run_children(void *data)
 {
-	char *const args[] = { "true", NULL };
+	static char name[] = "true";
+	char *const args[] = { name, NULL };
 
 	(void)data;
 	while (!job.is_over) {
