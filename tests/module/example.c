@@ -8,7 +8,8 @@
  *	FAIL_PREPARE=RC, FAIL_MOUNT=RC, SAY="TEXT", EXCODE=N	fails with RC, and says that
  *	APPEND="OPTIONS"					options that prepare() adds
  *	EARLY							attributes are known in prepare()
- *	MARK="FILE"						writes there which callbacks were called
+ *	MARK="FILE"						writes there which callbacks were
+ *called
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,11 +61,11 @@ static int prepare(struct libmnt_context *cxt, void **data)
 }
 
 /* A tree with the folder "sub" in it, which X-mount.subdir can name. */
-static int make_tree(void)
+static int make_tree(const char *source)
 {
 	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC), tree = -1;
 
-	if (fs >= 0 && !fsconfig(fs, FSCONFIG_SET_STRING, "source", "example", 0) &&
+	if (fs >= 0 && !fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0) &&
 	    !fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
 		tree = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	if (fs >= 0)
@@ -72,7 +73,8 @@ static int make_tree(void)
 	return tree;
 }
 
-static int mount_example(struct libmnt_context *cxt, void *data, int *fd_tree)
+__attribute__((unused)) static int mount_example(struct libmnt_context *cxt, void *data,
+						 int *fd_tree)
 {
 	unsigned long flags = 0;
 
@@ -84,7 +86,7 @@ static int mount_example(struct libmnt_context *cxt, void *data, int *fd_tree)
 	mnt_context_get_mflags(cxt, &flags);
 	if (flags & MS_REMOUNT)
 		return 0;
-	*fd_tree = make_tree();
+	*fd_tree = make_tree(mnt_context_get_source(cxt));
 	if (*fd_tree < 0)
 		return -errno;
 	(void)mkdirat(*fd_tree, "sub", 0755);
@@ -137,9 +139,9 @@ const struct libmnt_hooks_module libmnt_hooks_module = {
 	.flags = LIBMNT_HOOKS_RESTRICTED,
 #endif
 #ifdef NO_TYPE
-	.types = (const char *const[]){"other", "other.*", NULL},
+	.types = (const char *const[]){ "other", "other.*", NULL },
 #else
-	.types = (const char *const[]){"example", "example.*", NULL},
+	.types = (const char *const[]){ "example", "example.*", NULL },
 #endif
 	.prepare = prepare,
 #ifndef NO_MOUNT
