@@ -24,6 +24,10 @@
 #include "safe-start.h"
 #include "say.h"
 
+#ifndef SPEAKS_AS /* the program that people have called, if that is another */
+#define SPEAKS_AS PROGRAM
+#endif
+
 #define MOMENT_MS   1000 /* a mount that is ready by then is a quick one */
 #define REDRAW_MS   100
 #define PATIENCE_MS 1000 /* as for any other line, see say.c */
@@ -89,7 +93,7 @@ void progress_line(char *buf, size_t size, unsigned int columns, const char *tar
 
 	if (per_mille)
 		(void)snprintf(percent, sizeof(percent), " %u%%", per_mille / 10);
-	(void)snprintf(all, sizeof(all), PROGRAM ": %s: %s: %s",
+	(void)snprintf(all, sizeof(all), SPEAKS_AS ": %s: %s: %s",
 		       fusesvc_escape(target, clean, sizeof(clean)), service, text);
 	cut(percent, space);
 	cut(all, space - strlen(percent));
@@ -139,6 +143,6 @@ void show_message(const char *target, const char *service, int level, const char
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
 	progress_clear();
-	say(STDERR_FILENO, PROGRAM ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
+	say(STDERR_FILENO, SPEAKS_AS ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
 	    service, prefix, text);
 }

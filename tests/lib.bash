@@ -155,6 +155,7 @@ our_loops() {
 has_no_loops() { [[ -z $(our_loops) ]]; }
 
 utab() { cat /run/mount/utab 2>/dev/null || true; }
+utab_options() { utab | sed -n 's/.* OPTS=//p'; }
 
 is_nothing_left() {
   [[ -z $(our_mounts) && -z $(utab) && -z $(our_processes) && -z $(fuse_holders) ]]

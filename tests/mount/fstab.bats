@@ -223,7 +223,9 @@ assert_once() {
   stock_mount "$mnt"
   assert_mount_works
   assert_log 'arg 4: rw'
-  assert_utab svc=peer, OPTS=_netdev,x-systemd.automount,x-systemd.requires=a.service,x-gvfs-show
+  assert_equal "$(utab_options | tr , '\n' | sort | paste -sd ,)" \
+    _netdev,x-gvfs-show,x-systemd.automount,x-systemd.requires=a.service
+  assert_utab svc=peer,
   unmount
   refute_utab
 }

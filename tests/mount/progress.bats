@@ -100,6 +100,8 @@ sleep 5|said nothing for 2 seconds
 raw 00|malformed packet'
 }
 
+# Without a helper mount(8) just ends, and a program that cleared the line would hit the prompt.
+# bats test_tags=helper
 @test "progress: cleared after Ctrl-C" {
   obey hello args "$moment" 'progress 420 indexing' wait-eof
   start_on_terminal "${mount_program[@]}" "$img" "$mnt" -t fuse.svc.peer
