@@ -19,7 +19,6 @@ teardown() { clean_up; }
 
 mount_peer() { stock_mount -t fuse.svc.peer "$@" "$img" "$mnt"; }
 
-# utab_options: what utab has of our mount's
 # assert_kept OPTIONS: exactly these, in one line, and nothing after umount
 assert_kept() {
   assert_mount_works || return
