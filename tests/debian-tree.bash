@@ -18,6 +18,8 @@ packages=(7zip acl bats build-essential bzip2 cpio dbus e2fsprogs fuse3 libarchi
 # What is contained, and what makes images for that: in the release in which units are tested.
 servers=(archivemount erofs-utils erofsfuse exfat-fuse exfatprogs fuse-zip fuse2fs fuseiso gocryptfs
   libseccomp-dev ntfs-3g openssh-server squashfuse sshfs)
+# For udisks where its libmount loads modules: the servers of disks and sticks, and what makes those.
+disks=(exfat-fuse exfatprogs fuse2fs libseccomp-dev ntfs-3g)
 
 say() { printf '# %s\n' "$*"; }
 
@@ -69,7 +71,10 @@ build_tree() {
 # find_tree SUITE: sets $tree to a Debian with all that is needed
 find_tree() {
   local hash lock
-  [[ $1 != trixie ]] || packages+=("${servers[@]}")
+  case $1 in
+  trixie) packages+=("${servers[@]}") ;;
+  sid) packages+=("${disks[@]}") ;;
+  esac
   hash=$(printf '%s\n' "$1" "${packages[@]}" | sha256sum)
   hash=${hash:0:12}
   mkdir -p "$cache"
