@@ -65,6 +65,8 @@ teardown_file() {
 setup() {
   prepare_systemd
   media=$BATS_FILE_TMPDIR/${FSVC_GROUP:-fuse-svc-test}
+  place=/media # where udisks mounts
+  ! dpkg --compare-versions "$(dpkg-query -W -f '${Version}' udisks2)" ge 2.11 || place=/run/media
   me=() fixed=$BATS_TEST_TMPDIR/fixed
   mkdir "$fixed"
   chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR"
@@ -179,7 +181,7 @@ told_by_udisks() {
 
 @test "root: a CD is mounted, shown, read, unmounted, and nothing is left" {
   plug_in cd
-  assert_mounts /media/root/FSVC_CD
+  assert_mounts "$place/root/FSVC_CD"
   assert_equal "$(mounted_as FSTYPE,SOURCE)" "fuseblk.svc.iso9660 $dev"
   assert_option nosuid nodev
   assert_equal "$(lsblk --noheadings --output MOUNTPOINT "$dev")" "$mnt"
@@ -195,8 +197,8 @@ told_by_udisks() {
 @test "root: umount TARGET and umount DEVICE, of what udisks mounted" {
   local what
   plug_in cd
-  for what in /media/root/FSVC_CD "$dev"; do
-    assert_mounts /media/root/FSVC_CD
+  for what in "$place/root/FSVC_CD" "$dev"; do
+    assert_mounts "$place/root/FSVC_CD"
     try umount "$what"
     assert_silent
     assert_gone
@@ -224,7 +226,7 @@ told_by_udisks() {
 @test "a user: mounts, reads and unmounts; others do not" {
   become_user
   plug_in cd
-  assert_mounts "/media/$user/FSVC_CD"
+  assert_mounts "$place/$user/FSVC_CD"
   assert_equal "$(mounted_as FSTYPE)" fuseblk.svc.iso9660
   assert_option nosuid nodev allow_other
   assert_utab uhelper=udisks2
@@ -243,7 +245,7 @@ told_by_udisks() {
 @test "a user: umount(8) asks udisks" {
   become_user
   plug_in cd
-  assert_mounts "/media/$user/FSVC_CD"
+  assert_mounts "$place/$user/FSVC_CD"
   try umount "$mnt"
   assert_equal "$status" 0
   assert_gone
@@ -278,40 +280,40 @@ use_stick() {
 
 @test "ext4: root writes to a stick" {
   use_stick disk
-  check_stick ext4 /media/root/FSVC_DISK
+  check_stick ext4 "$place/root/FSVC_DISK"
   assert_equal "$owner" 0
 }
 
 @test "ext4: a user writes to a stick, where he may" {
   become_user
   use_stick disk
-  assert_mounts "/media/$user/FSVC_DISK"
+  assert_mounts "$place/$user/FSVC_DISK"
   assert_content
   try touch "$mnt/hello.txt"
   [[ $stderr == *"Permission denied"* ]]
   assert_unmounts
-  check_stick ext4 "/media/$user/FSVC_DISK" --options errors=remount-ro
+  check_stick ext4 "$place/$user/FSVC_DISK" --options errors=remount-ro
   assert_equal "$owner" "$uid"
 }
 
 @test "ntfs: a user writes to a stick, on which all is his" {
   become_user
   use_stick ntfs
-  assert_mounts "/media/$user/FSVC_NTFS"
+  assert_mounts "$place/$user/FSVC_NTFS"
   assert_equal "$(stat -c '%u:%g' "$mnt")" "$uid:$uid"
   try touch "$mnt/what?"
   [[ $stderr == *"Invalid argument"* ]]
   assert_unmounts
-  check_stick ntfs "/media/$user/FSVC_NTFS" --options nls=utf8,umask=077,noatime
+  check_stick ntfs "$place/$user/FSVC_NTFS" --options nls=utf8,umask=077,noatime
 }
 
 @test "exfat: a user writes to a stick, on which all is his" {
   become_user
   use_stick exfat
-  assert_mounts "/media/$user/FSVC_EXFAT"
+  assert_mounts "$place/$user/FSVC_EXFAT"
   assert_equal "$(stat -c '%u:%g' "$mnt")" "$uid:$uid"
   assert_unmounts
-  check_stick exfat "/media/$user/FSVC_EXFAT" --options iocharset=utf8,errors=remount-ro
+  check_stick exfat "$place/$user/FSVC_EXFAT" --options iocharset=utf8,errors=remount-ro
 }
 
 @test "a line for ext4 in a device's own section, for one that is write-protected" {
@@ -321,7 +323,7 @@ ext4_drivers=fuse.svc.ext4
 END
   become_user
   plug_in disk --read-only
-  assert_mounts "/media/$user/FSVC_DISK"
+  assert_mounts "$place/$user/FSVC_DISK"
   assert_equal "$(mounted_as FSTYPE)" fuseblk.svc.ext4
   assert_option ro
   assert_content
@@ -339,7 +341,7 @@ iso9660:fuse.svc.iso9660_allow=svc-timeout=30,max_entries
 END
   become_user
   plug_in cd
-  assert_mounts "/media/$user/FSVC_CD" --options svc-timeout=30,max_entries=1000,noatime
+  assert_mounts "$place/$user/FSVC_CD" --options svc-timeout=30,max_entries=1000,noatime
   assert_option noexec noatime
   assert_unmounts
   for option in svc-suid svc-timeout=0; do
@@ -366,7 +368,7 @@ END
   assert_status 1
   [[ $stderr == *'nor in /etc/filesystems'* ]]
   echo fuse.svc.iso9660 >/etc/filesystems
-  assert_mounts /media/root/FSVC_CD --filesystem-type fuse.svc.iso9660
+  assert_mounts "$place/root/FSVC_CD" --filesystem-type fuse.svc.iso9660
   rm /etc/filesystems
   assert_unmounts
   unplug
@@ -375,20 +377,20 @@ END
 @test "error: a corrupt image: our line is in the journal, as udisks is brief; or udisks has it" {
   become_user
   plug_in corrupt
-  refute_mounts "Error mounting $dev at /media/$user/FSVC_CD"
+  refute_mounts "Error mounting $dev at $place/$user/FSVC_CD"
   echo "# udisks: $stderr" >&3
   [[ $stderr != *mount.fuse.svc* ]]
   wait_for "$usual" told_by_udisks
   assert_equal "$(told_by_udisks | wc -l)" 1
-  [[ $(told_by_udisks) == *"/media/$user/FSVC_CD: "*"$dev: not an archive"* ]]
-  [[ ! -e /media/$user/FSVC_CD ]]
+  [[ $(told_by_udisks) == *"$place/$user/FSVC_CD: "*"$dev: not an archive"* ]]
+  [[ ! -e $place/$user/FSVC_CD ]]
   unplug
 }
 
 @test "error: a file that is open: it stays mounted, and somebody says why" {
   become_user
   plug_in cd
-  assert_mounts "/media/$user/FSVC_CD"
+  assert_mounts "$place/$user/FSVC_CD"
   exec 7<"$mnt/hello.txt"
   udisks unmount --block-device "$dev"
   assert_status 1
@@ -406,11 +408,11 @@ told_busy() {
 @test "error: a server that is killed: the mount can be unmounted, and made anew" {
   become_user
   plug_in cd
-  assert_mounts "/media/$user/FSVC_CD"
+  assert_mounts "$place/$user/FSVC_CD"
   kill -KILL "$(pgrep -n -x archive)"
   wait_for "$usual" is_dead
   assert_unmounts
-  assert_mounts "/media/$user/FSVC_CD"
+  assert_mounts "$place/$user/FSVC_CD"
   assert_unmounts
   systemctl reset-failed
   unplug
@@ -420,11 +422,11 @@ is_dead() { ! ls "$mnt" >/dev/null 2>&1; }
 @test "error: a service that does not listen: no other driver takes its place" {
   systemctl stop fuse-svc-iso9660.socket
   plug_in cd
-  refute_mounts "Error mounting $dev at /media/root/FSVC_CD"
+  refute_mounts "Error mounting $dev at $place/root/FSVC_CD"
   start_sockets iso9660
   wait_for "$usual" told_by_udisks
   [[ $(told_by_udisks) == *'systemctl enable --now fuse-svc-iso9660.socket'* ]]
-  assert_mounts /media/root/FSVC_CD
+  assert_mounts "$place/root/FSVC_CD"
   assert_unmounts
   unplug
 }
