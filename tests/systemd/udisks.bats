@@ -19,7 +19,7 @@ make_media() {
   make_images "$1"
   xorriso -as mkisofs -quiet -R -J -V FSVC_CD -o "$media.cd" "$1/tree" 2>/dev/null
   # What tells the type is whole.
-  head -c 34816 "$media.cd" >"$media.corrupt"
+  head -c 40960 "$media.cd" >"$media.corrupt"
   head -c 100000 /dev/zero | tr '\0' x >>"$media.corrupt"
   truncate -s 8M "$media".{disk,ntfs,exfat}
   mkfs.ext4 -q -L FSVC_DISK -E "root_owner=$uid:$uid" -d "$1/tree" "$media.disk"
@@ -316,6 +316,8 @@ use_stick() {
   check_stick exfat "$place/$user/FSVC_EXFAT" --options iocharset=utf8,errors=remount-ro
 }
 
+# sid's fuse2fs does not read a file system that was not unmounted and cannot be written to.
+# bats test_tags=debian13
 @test "a line for ext4 in a device's own section, for one that is write-protected" {
   cat >"$config" <<'END'
 [/dev/disk/by-label/FSVC_DISK]
@@ -382,7 +384,7 @@ END
   [[ $stderr != *mount.fuse.svc* ]]
   wait_for "$usual" told_by_udisks
   assert_equal "$(told_by_udisks | wc -l)" 1
-  [[ $(told_by_udisks) == *"$place/$user/FSVC_CD: "*"$dev: not an archive"* ]]
+  [[ $(told_by_udisks) == *"$place/$user/FSVC_CD: "*"$dev: "*archive* ]]
   [[ ! -e $place/$user/FSVC_CD ]]
   unplug
 }
