@@ -13,13 +13,18 @@
  *		.mount = mount_example,
  *	};
  *
+ * and is built so; this file lies beside libmount.h:
+ *
+ *	cc -shared -fPIC example.c $(pkg-config --cflags --libs mount) -o example.so
+ *
  * How it is found. For a mount of type "a.b.c" libmount looks for a.b.c.so, then a.b.so, then a.so
  * in its folder of modules (HOOKS below, normally $(libdir)/libmount/hooks): the first that is there
  * is the one. So a module has a link for each of its types, and no other mount pays more for it than
  * a look at a name that is not there. The folder, all folders above, and the module itself (to which
  * a link may lead, in the same folder) must belong to root, and nobody else may write to them. No
  * variable of the environment changes that. A type that is a list ("a,b") or that is guessed has no
- * module.
+ * module. None is asked where libmount does not use the new mount API (before Linux 5.14, or with
+ * LIBMOUNT_FORCE_MOUNT2=always), nor with mount -i or -f.
  *
  * In a restricted context (mnt_context_is_restricted(): a set-user-ID mount(8) of an ordinary
  * user's) only HOOKS/restricted is looked at, and what is found there must have
@@ -74,26 +79,32 @@ struct libmnt_hooks_module {
 	/*
 	 * Stage "mount", in the mount namespace of the target. Makes a detached mount, and returns its
 	 * descriptor in *@fd_tree, close-on-exec, as fsmount(2) does: libmount attaches it to the
-	 * target, with what flags and X-mount options ask for. A file system that is remounted
-	 * (MS_REMOUNT) has no new one: then the module changes what belongs to the file system, and
-	 * leaves *@fd_tree alone; libmount sets the flags of the mount. Returns 0, or a negative number.
+	 * target, with what flags and X-mount options ask for. Options of the file system
+	 * (mnt_fs_get_fs_options()) are the module's to use or to refuse. A file system that is
+	 * remounted (MS_REMOUNT) has no new one: then the module changes what belongs to the file
+	 * system, and leaves *@fd_tree alone; libmount sets the flags of the mount. It finds the module
+	 * only if the type is still the one: in the kernel's table, in fstab, or by -t. Returns 0, or a
+	 * negative number.
 	 */
 	int (*mount)(struct libmnt_context *cxt, void *data, int *fd_tree);
 
-	/* Stage "post-mount": it is attached. May be NULL; cannot fail any more. */
+	/*
+	 * Stage "post-mount": it is attached. Not after a remount. May be NULL; cannot fail any more.
+	 */
 	void (*attached)(struct libmnt_context *cxt, void *data);
 
 	/*
 	 * After a failure: one line about it in @buf, without the target and without a newline, and
 	 * the exit code of mount(8) (MNT_EX_*); 0 if it is none after all, as with "nofail". Both
-	 * come out of mnt_context_get_excode(). @rc is what the callback returned. May be NULL.
+	 * come out of mnt_context_get_excode(). @rc is what the callback returned. May be NULL: then
+	 * the text and the code are what libmount has for @rc, as a negative errno value.
 	 */
 	int (*get_excode)(struct libmnt_context *cxt, void *data, int rc, char *buf, size_t size);
 
 	/*
-	 * The end of this mount, attached or not; after it libmount closes *@fd_tree. If it was never
-	 * attached, and closing it could wait for somebody, this is where to prevent that. May be
-	 * NULL.
+	 * The end of this mount, attached or not, also if prepare() failed; after it libmount closes
+	 * *@fd_tree. If it was never attached, and closing it could wait for somebody, this is where
+	 * to prevent that. May be NULL.
 	 */
 	void (*deinit)(struct libmnt_context *cxt, void *data);
 };
