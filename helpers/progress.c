@@ -143,6 +143,6 @@ void show_message(const char *target, const char *service, int level, const char
 	char clean[2 * FUSESVC_SUBJECT_SIZE];
 
 	progress_clear();
-	say(STDERR_FILENO, SPEAKS_AS ": %s: %s: %s%s\n", fusesvc_escape(target, clean, sizeof(clean)),
-	    service, prefix, text);
+	say(STDERR_FILENO, SPEAKS_AS ": %s: %s: %s%s\n",
+	    fusesvc_escape(target, clean, sizeof(clean)), service, prefix, text);
 }

@@ -204,8 +204,8 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int sock, int ns
 	if (!err && ns_fd >= 0)
 		err = posix_spawn_file_actions_adddup2(actions, ns_fd, LAST_FD);
 	if (!err)
-		err = posix_spawn_file_actions_addclosefrom_np(
-			actions, ns_fd >= 0 ? LAST_FD + 1 : REPORT_FD + 1);
+		err = posix_spawn_file_actions_addclosefrom_np(actions, ns_fd >= 0 ? LAST_FD + 1
+										   : REPORT_FD + 1);
 	return err;
 }
 
@@ -365,8 +365,8 @@ static int get_excode(struct libmnt_context *cxt, void *data, int rc, char *buf,
 	buf[0] = '\0';
 	if (h && h->m && h->m->is_absent)
 		return MNT_EX_SUCCESS;
-	(void)fusesvc_error_text(&(struct fusesvc_error){ .code = FUSESVC_E_SYSTEM, .err = -rc }, buf,
-				 size);
+	(void)fusesvc_error_text(&(struct fusesvc_error){ .code = FUSESVC_E_SYSTEM, .err = -rc },
+				 buf, size);
 	return MNT_EX_SYSERR;
 }
 
@@ -385,7 +385,8 @@ static void deinit(struct libmnt_context *cxt, void *data)
 	free(h);
 }
 
-static const char *const types[] = { "fuse.svc", "fuse.svc.*", "fuseblk.svc", "fuseblk.svc.*", NULL };
+static const char *const types[] = { "fuse.svc", "fuse.svc.*", "fuseblk.svc", "fuseblk.svc.*",
+				     NULL };
 
 __attribute__((visibility("default"))) const struct libmnt_hooks_module libmnt_hooks_module = {
 	.abi = LIBMNT_HOOKS_ABI,

@@ -254,8 +254,7 @@ static int parse_mount_flags(struct svc_mount *m)
 {
 	const unsigned long propagation = MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE;
 	/* Who attaches a mount sets its propagation, too. */
-	const unsigned long unusable =
-		MS_BIND | MS_MOVE | (m->host.is_detached ? 0 : propagation);
+	const unsigned long unusable = MS_BIND | MS_MOVE | (m->host.is_detached ? 0 : propagation);
 	unsigned long flags = 0;
 
 	if (m->opts.vfs &&

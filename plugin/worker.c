@@ -8,10 +8,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "clock.h"
@@ -135,7 +135,7 @@ int svc_worker_answer(const struct svc_process *w, struct svc_result *result, in
 
 int svc_reap(pid_t pid, int timeout_ms, int *status)
 {
-	_cleanup_fd_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	_cleanup_fd_ int fd = pidfd_open(pid, 0);
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 	if (fd >= 0 && poll(&pfd, 1, timeout_ms) == 0)

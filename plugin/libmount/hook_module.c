@@ -432,7 +432,7 @@ static int is_for_root_only(struct libmnt_context *cxt, const char *type)
 {
 	char name[NAME_MAX + 1];
 
-	return mnt_context_is_restricted(cxt)
+	return (mnt_context_is_restricted(cxt) || geteuid() != 0)
 	       && !cxt->helper
 	       && find_module(LIBMOUNT_HOOKS_DIR, type, name, sizeof(name));
 }
@@ -458,7 +458,9 @@ static int hook_prepare(struct libmnt_context *cxt,
 	if (!ns_old)
 		return -MNT_ERR_NAMESPACE;
 
-	mod = get_module(cxt, hs, type);
+	/* mount(8) of an ordinary user's gives up its privileges for a helper's
+	 * sake. Then it's not restricted, but cannot mount by itself either. */
+	mod = geteuid() == 0 ? get_module(cxt, hs, type) : NULL;
 	root_only = !mod && is_for_root_only(cxt, type);
 
 	if (!mnt_context_switch_ns(cxt, ns_old))

@@ -370,15 +370,25 @@ user_fstab() {
   echo "src $mnt example user,noauto 0 0" >/etc/fstab
 }
 
-# mount(8) gives up its power then, and tries once more: so it is the user who runs the module.
+# mount(8) gives up its power then, and tries once more: that is not for modules either.
 @test "restricted: only from its folder" {
   user_fstab
   module example.so -DRESTRICTED
   run as_user mount "$mnt"
-  ((status != 0))
-  [[ $(stat -c %u "$marks") == 65534 ]]
-  run fstype
-  [[ -z $output ]]
+  ((status == 1))
+  [[ $output == "mount: $mnt: operation permitted for root only." ]]
+  [[ ! -e $marks ]]
+}
+
+@test "restricted: a user's mounts are the helper's, named in full or in fstab" {
+  user_fstab
+  module example.so
+  helper
+  chmod 777 /tmp
+  as_user mount -t example src "$mnt"
+  marked helper
+  as_user mount "$mnt"
+  marked helper helper
 }
 
 @test "restricted: only with the flag" {

@@ -69,8 +69,8 @@ static void mount_once(const char *target)
 	char text[1024] = "";
 	int rc;
 
-	if (!cxt || mnt_context_set_fstype(cxt, job.type) || mnt_context_set_source(cxt, job.source) ||
-	    mnt_context_set_target(cxt, target)) {
+	if (!cxt || mnt_context_set_fstype(cxt, job.type) ||
+	    mnt_context_set_source(cxt, job.source) || mnt_context_set_target(cxt, target)) {
 		complain("no memory");
 	} else {
 		rc = mnt_context_mount(cxt);

@@ -20,7 +20,7 @@ imported() { nm --dynamic --undefined-only "$module" | awk '{ sub(/@.*/, "", $NF
   grep -qx posix_spawn "$BATS_TEST_TMPDIR/imported" # the list is one
   for name in fork vfork clone _Fork daemon system popen pthread_create \
     execv execve execvp execvpe execl fexecve \
-    set{,e,re,res}{uid,gid} setgroups initgroups setns unshare chroot prctl cap_set_proc \
+    set{,e,re,res}{uid,gid} setgroups initgroups setns unshare chroot prctl capset syscall \
     chdir fchdir umask setlocale uselocale setenv putenv unsetenv clearenv \
     signal sigaction sigprocmask pthread_sigmask alarm setitimer exit abort quick_exit atexit \
     mount umount umount2 move_mount mount_setattr \

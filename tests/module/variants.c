@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A hook module for libmount in all the ways that a module may be wrong: it mounts the types "example"
- * and "example.*" as a tmpfs, and says in ATTRS= of utab what it is. (The smallest that is right is
- * ten-lines.c.) Compiled with -D
+ * A hook module for libmount in all the ways that a module may be wrong: it mounts the types
+ *"example" and "example.*" as a tmpfs, and says in ATTRS= of utab what it is. (The smallest that is
+ *right is ten-lines.c.) Compiled with -D
  *
  *	WRONG_ABI, WRONG_SIZE, TOO_NEW, NO_TYPE, NO_MOUNT	it is not to be used
  *	RESTRICTED						it may be used for ordinary users
  *	FAIL_PREPARE=RC, FAIL_MOUNT=RC, SAY="TEXT", EXCODE=N	it fails with RC, and says that
  *	APPEND="OPTIONS"					prepare() adds options
  *	EARLY							prepare() knows the attributes
- *	MARK="FILE"						callbacks that are called are written there
+ *	MARK="FILE"						callbacks that are called are written
+ *there
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -8,6 +8,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -75,6 +76,17 @@ static int pin(const char *path)
 static void ask_for_own(int sock)
 {
 	say_end(sock, -ask_for(sock, pin("own")));
+}
+
+static int hangup_fd;
+
+static void ask_for_own_and_hang_up(int sock)
+{
+	int32_t answer = ask_for(sock, pin("own"));
+
+	if (answer || eventfd_write(hangup_fd, 1) < 0)
+		_exit(EXIT_FAILURE);
+	(void)pause();
 }
 
 static void ask_for_roots(int sock)
@@ -185,8 +197,8 @@ static int begin(void **state)
 	m->mount_max = SVC_MOUNT_MAX_NO_LIMIT;
 	m->target = "own";
 	m->opts.timeout = 60;
-	m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd =
-		m->host.hangup_fd = -1;
+	m->target_fd = m->fuse_fd = m->tree_fd = m->talker.fd = m->mounter.fd = m->host.hangup_fd =
+		-1;
 	m->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(m->name, sizeof(m->name), SERVICE);
 	(void)sigemptyset(&m->signals);
@@ -306,6 +318,21 @@ static void too_many_mounts(void **state)
 	expect_refusal(*state, ask_for_own, SVC_E_MOUNT_MAX);
 }
 
+/* Whether the mount is attached by then or not. */
+static void the_end_of_the_host(void **state)
+{
+	struct svc_mount *m = *state;
+
+	for (int detached = 0; detached < 2; detached++) {
+		m->host.is_detached = detached;
+		m->host.hangup_fd = hangup_fd = eventfd(0, EFD_CLOEXEC);
+		memset(&m->error, 0, sizeof(m->error));
+		expect_refusal(m, ask_for_own_and_hang_up, SVC_E_INTERRUPTED);
+		assert_int_equal(m->tree_fd, -1);
+		(void)close(hangup_fd);
+	}
+}
+
 static void what_is_nowhere(void **state)
 {
 	expect_refusal(*state, ask_for_removed, SVC_E_MOUNT);
@@ -376,6 +403,7 @@ int main(void)
 		mounter_test(a_sticky_directory_of_roots),
 		mounter_test(a_file_of_the_kernels),
 		mounter_test(too_many_mounts),
+		mounter_test(the_end_of_the_host),
 		mounter_test(what_is_nowhere),
 		mounter_test(what_lies_in_a_detached_mount),
 		mounter_test(a_tree_of_its_own),

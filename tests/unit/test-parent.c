@@ -474,18 +474,6 @@ static void a_signal_ends_it(void **state)
 	expect(*state, wait_for_the_end, -1, SVC_E_INTERRUPTED, 0, 0);
 }
 
-static void the_end_of_the_host_ends_it(void **state)
-{
-	struct svc_mount *m = *state;
-	int pair[2];
-
-	make_pair(pair);
-	m->host.hangup_fd = pair[0];
-	(void)close(pair[1]);
-	expect(m, wait_for_the_end, -1, SVC_E_INTERRUPTED, 0, 0);
-	(void)close(pair[0]);
-}
-
 #define parent_test(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -503,7 +491,6 @@ int main(void)
 		parent_test(a_mounter_that_is_under_way_is_ended),
 		parent_test(a_child_that_stays_is_ended),
 		parent_test(a_signal_ends_it),
-		parent_test(the_end_of_the_host_ends_it),
 		parent_test(absent_needs_nofail),
 		parent_test(a_stopped_child_is_not_waited_for),
 		parent_test(a_child_whose_time_is_up),
