@@ -35,6 +35,7 @@
 struct hosted {
 	struct svc_mount *m;
 	char *options; /* as the caller said them */
+	char *target;  /* as well: libmount has another meanwhile, with X-mount.subdir= */
 	bool is_handed_over, is_attached;
 };
 
@@ -126,6 +127,18 @@ static int begin_attributes(struct svc_mount *m, struct libmnt_context *cxt)
 	return m->opts.remount ? 0 : mnt_fs_set_attributes(mnt_context_get_fs(cxt), SVC_ATTR_NAME);
 }
 
+static int copy_target(struct hosted *h, struct libmnt_context *cxt)
+{
+	const char *target = mnt_context_get_target(cxt);
+
+	h->target = target ? strdup(target) : NULL;
+	h->m->target = h->target;
+	if (h->target)
+		return 0;
+	return fusesvc_error_set(&h->m->error, SVC_STEP_TARGET, FUSESVC_E_SYSTEM,
+				 target ? ENOMEM : EINVAL, NULL);
+}
+
 static int prepare(struct libmnt_context *cxt, void **data)
 {
 	struct hosted *h = calloc(1, sizeof(*h));
@@ -142,8 +155,9 @@ static int prepare(struct libmnt_context *cxt, void **data)
 	m = h->m;
 	if (geteuid() != 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_ROOT, EPERM, NULL);
-	m->target = mnt_context_get_target(cxt);
-	rc = svc_options_parse(m);
+	rc = copy_target(h, cxt);
+	if (!rc)
+		rc = svc_options_parse(m);
 	if (!rc)
 		rc = svc_service_from_type(m);
 	if (rc)
@@ -333,10 +347,28 @@ static int tell_libmount(struct svc_mount *m, struct libmnt_context *cxt)
 	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
 }
 
+/*
+ * libmount attaches by the path. Whoever may rename what is above has as long for that as the server
+ * takes, who may be his friend: so it has to lead to where it led before.
+ */
+static int run_on_pinned_target(const struct hosted *h)
+{
+	struct svc_mount *m = h->m;
+	mode_t fmt;
+	int rc;
+
+	if (m->opts.remount)
+		return run_program(h);
+	if (svc_target_pin(m, &m->target_fd, &fmt) != 0) /* the program will tell */
+		memset(&m->error, 0, sizeof(m->error));
+	rc = run_program(h);
+	return rc || m->is_absent ? rc : svc_target_check_same(m, m->target_fd);
+}
+
 static int mount_stage(struct libmnt_context *cxt, void *data, int *fd_tree)
 {
 	struct hosted *h = data;
-	int rc = run_program(h);
+	int rc = run_on_pinned_target(h);
 
 	if (!rc && h->m->is_absent)
 		rc = -ENOENT; /* which get_excode() calls none */
@@ -382,6 +414,7 @@ static void deinit(struct libmnt_context *cxt, void *data)
 		(void)svc_abort_connection(h->m->source_dev);
 	svc_mount_free(h->m);
 	free(h->options);
+	free(h->target);
 	free(h);
 }
 
