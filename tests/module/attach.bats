@@ -59,3 +59,39 @@ sockets() { find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' | sort; }
   assert_equal "$(mounted_as VFS-OPTIONS)" ro,noexec,noatime,nodiratime
   unmount
 }
+
+# is_waiting_for_server: is mount(8) where nothing but an answer ends a wait?
+is_waiting_for_server() { grep -q request_wait_answer "/proc/$helper/stack"; }
+
+end_server() { our_processes | cut -d ' ' -f 1 | xargs -r kill -KILL; }
+
+@test "attach: what libmount asks of the server before it has an end" {
+  require loop
+  local source
+  use_loop "$img"
+  is_kernel_at_least 6 18 || img=$loop # the connection of others is not known
+  for source in "$loop" "$img"; do
+    obey hello args 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' 'serve deaf'
+    run_mount "$source" "$mnt" -t fuse.svc.peer -o X-mount.subdir=folder,svc-timeout=1
+    assert_status 32
+    assert_nothing_left
+  done
+}
+
+@test "attach: a host that is killed before does not wait for a fuseblk server" {
+  require loop
+  local lines
+  use_loop "$img"
+  for lines in 'serve deaf' 'sleep 600'; do
+    obey hello args 'fsopen 0' 'source x' 'mntpt 0 $TARGET' 'mount 0' init 'bye 0' "$lines"
+    start_mount "$loop" "$mnt" -t fuse.svc.peer -o X-mount.subdir=folder,svc-timeout=3
+    wait_for "$deadline" is_waiting_for_server
+    kill -KILL "$helper"
+    wait_gone "$helper" 10
+    [[ -z $(our_mounts) ]]
+    wait_for "$deadline" has_no_program
+    end_server
+  done
+}
+
+has_no_program() { ! our_processes | grep -q '/fuse-svc-mount$'; }
