@@ -117,6 +117,8 @@ static int mount_it(const struct invocation *inv, struct libmnt_context *cxt)
 		progress_clear();
 	if (m)
 		rc = svc_report_send(m, REPORT_FD);
+	if (m && !rc)
+		svc_report_stay(m, REPORT_FD);
 	module->deinit(m);
 	return rc ? MNT_EX_SYSERR : MNT_EX_SUCCESS;
 }

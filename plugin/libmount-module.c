@@ -25,7 +25,7 @@
 #include "svc.h"
 
 #define MIN_LIBMOUNT 2410
-#define END_MS	     1000 /* how long the program may take to end after its report */
+#define END_MS	     1000 /* how long the program may take to end when it is told to */
 
 /* The program's descriptors, see helpers/fuse-svc-mount.c; the last is for a namespace. */
 #define REPORT_FD 3
@@ -35,7 +35,10 @@
 struct hosted {
 	struct svc_mount *m;
 	char *options; /* as the caller said them */
+	char *target;  /* as well: libmount has another meanwhile, with X-mount.subdir= */
 	bool is_handed_over, is_attached;
+	pid_t pid; /* the program, which stays until the mount is attached; 0: there is none */
+	int sock;
 };
 
 static int process_error(struct svc_mount *m, int err, const char *what)
@@ -126,6 +129,18 @@ static int begin_attributes(struct svc_mount *m, struct libmnt_context *cxt)
 	return m->opts.remount ? 0 : mnt_fs_set_attributes(mnt_context_get_fs(cxt), SVC_ATTR_NAME);
 }
 
+static int copy_target(struct hosted *h, struct libmnt_context *cxt)
+{
+	const char *target = mnt_context_get_target(cxt);
+
+	h->target = target ? strdup(target) : NULL;
+	h->m->target = h->target;
+	if (h->target)
+		return 0;
+	return fusesvc_error_set(&h->m->error, SVC_STEP_TARGET, FUSESVC_E_SYSTEM,
+				 target ? ENOMEM : EINVAL, NULL);
+}
+
 static int prepare(struct libmnt_context *cxt, void **data)
 {
 	struct hosted *h = calloc(1, sizeof(*h));
@@ -136,14 +151,16 @@ static int prepare(struct libmnt_context *cxt, void **data)
 	*data = h;
 	if (!h)
 		return -ENOMEM;
+	h->sock = -1;
 	rc = init(cxt, &h->m);
 	if (rc)
 		return rc;
 	m = h->m;
 	if (geteuid() != 0)
 		return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_NOT_ROOT, EPERM, NULL);
-	m->target = mnt_context_get_target(cxt);
-	rc = svc_options_parse(m);
+	rc = copy_target(h, cxt);
+	if (!rc)
+		rc = svc_options_parse(m);
 	if (!rc)
 		rc = svc_service_from_type(m);
 	if (rc)
@@ -210,11 +227,12 @@ static int set_descriptors(posix_spawn_file_actions_t *actions, int sock, int ns
 }
 
 /* Returns 0 or a positive errno value. */
-static int spawn(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
+static int spawn(struct hosted *h, int sock, int ns_fd)
 {
 	struct svc_mount *m = h->m;
 	char *args[8], **arg = args;
 	posix_spawn_file_actions_t actions;
+	pid_t pid;
 	int err;
 
 	*arg++ = word("fuse-svc-mount");
@@ -233,17 +251,19 @@ static int spawn(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
 		return err;
 	err = set_descriptors(&actions, sock, ns_fd);
 	if (!err)
-		err = posix_spawn(pid, MOUNT_PROGRAM, &actions, NULL, args, environ);
+		err = posix_spawn(&pid, MOUNT_PROGRAM, &actions, NULL, args, environ);
+	if (!err)
+		h->pid = pid;
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return err;
 }
 
 /* Where the program is, and not where the mount point is. */
-static int spawn_at_home(const struct hosted *h, int sock, int ns_fd, pid_t *pid)
+static int spawn_at_home(struct hosted *h, int sock, int ns_fd)
 {
 	struct svc_mount *m = h->m;
 	struct libmnt_ns *old = mnt_context_switch_origin_ns(m->cxt);
-	int err = old ? spawn(h, sock, ns_fd, pid) : EINVAL;
+	int err = old ? spawn(h, sock, ns_fd) : EINVAL;
 
 	if (err)
 		return process_error(m, err, "cannot run " MOUNT_PROGRAM);
@@ -252,7 +272,7 @@ static int spawn_at_home(const struct hosted *h, int sock, int ns_fd, pid_t *pid
 		       : process_error(m, EINVAL, "cannot go back to the target's namespace");
 }
 
-static int start_program(const struct hosted *h, int *sock, pid_t *pid)
+static int start_program(struct hosted *h)
 {
 	struct svc_mount *m = h->m;
 	_cleanup_fd_ int ns_fd = -1, theirs = -1;
@@ -262,12 +282,12 @@ static int start_program(const struct hosted *h, int *sock, pid_t *pid)
 		return process_error(m, -rc, "cannot find the target's namespace");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks) < 0)
 		return process_error(m, errno, "socketpair");
-	*sock = socks[0];
+	h->sock = socks[0];
 	theirs = socks[1];
 	rc = move_up(&theirs);
 	if (!rc && ns_fd >= 0)
 		rc = move_up(&ns_fd);
-	return rc ? process_error(m, -rc, "dup") : spawn_at_home(h, theirs, ns_fd, pid);
+	return rc ? process_error(m, -rc, "dup") : spawn_at_home(h, theirs, ns_fd);
 }
 
 /* It has deadlines for all that it waits for; its end is heard. */
@@ -281,40 +301,49 @@ static int wait_for_report(struct svc_mount *m, int sock)
 	return svc_report_recv(m, sock);
 }
 
-static int end_program(struct svc_mount *m, pid_t pid, int rc)
+/* It hears that nobody waits any more. Returns its status. */
+static int end_program(struct hosted *h)
 {
 	int status = 0;
-	char text[32];
 
-	if (rc)
-		(void)kill(pid, SIGKILL);
-	if (svc_reap(pid, END_MS, &status) != 0) {
-		(void)kill(pid, SIGKILL);
-		(void)svc_reap(pid, END_MS, &status);
+	close_fd_keep_errno(steal_fd(&h->sock));
+	if (h->pid > 0 && svc_reap(h->pid, END_MS, &status) != 0) {
+		(void)kill(h->pid, SIGKILL);
+		(void)svc_reap(h->pid, END_MS, &status);
 	}
-	if (!rc)
-		return 0;
-	(void)snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
-		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	return fusesvc_error_set(&m->error, SVC_STEP_PROCESS, SVC_E_CHILD_CRASHED, ECHILD, text);
+	h->pid = 0;
+	return status;
 }
 
-static int run_program(const struct hosted *h)
+static int program_failed(struct hosted *h)
+{
+	int status;
+	char text[32];
+
+	(void)kill(h->pid, SIGKILL);
+	status = end_program(h);
+	(void)snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
+		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	return fusesvc_error_set(&h->m->error, SVC_STEP_PROCESS, SVC_E_CHILD_CRASHED, ECHILD, text);
+}
+
+/* With a mount it stays, see svc_report_stay(). */
+static int run_program(struct hosted *h)
 {
 	struct svc_mount *m = h->m;
-	_cleanup_fd_ int sock = -1;
-	pid_t pid = -1;
-	int rc = start_program(h, &sock, &pid);
+	int rc = start_program(h);
 
-	if (pid < 0)
+	if (h->pid <= 0)
 		return rc;
 	if (!rc)
-		rc = wait_for_report(m, sock);
-	close_fd_keep_errno(steal_fd(&sock));
-	rc = end_program(m, pid, rc);
-	if (!rc && m->error.code)
-		rc = m->error.err ? -m->error.err : -EIO;
-	return rc;
+		rc = wait_for_report(m, h->sock);
+	if (rc)
+		return program_failed(h);
+	if (m->tree_fd < 0)
+		(void)end_program(h);
+	if (!m->error.code)
+		return 0;
+	return m->error.err ? -m->error.err : -EIO;
 }
 
 /* What the server asked for, and what utab is to know. Nothing fails any more but for memory. */
@@ -333,10 +362,28 @@ static int tell_libmount(struct svc_mount *m, struct libmnt_context *cxt)
 	return rc ? fusesvc_error_set(&m->error, SVC_STEP_OPTIONS, FUSESVC_E_SYSTEM, -rc, NULL) : 0;
 }
 
+/*
+ * libmount attaches by the path. Whoever may rename what is above has as long for that as the
+ * server takes, who may be his friend: so it has to lead to where it led before.
+ */
+static int run_on_pinned_target(struct hosted *h)
+{
+	struct svc_mount *m = h->m;
+	mode_t fmt;
+	int rc;
+
+	if (m->opts.remount)
+		return run_program(h);
+	if (svc_target_pin(m, &m->target_fd, &fmt) != 0) /* the program will tell */
+		memset(&m->error, 0, sizeof(m->error));
+	rc = run_program(h);
+	return rc || m->is_absent ? rc : svc_target_check_same(m, m->target_fd);
+}
+
 static int mount_stage(struct libmnt_context *cxt, void *data, int *fd_tree)
 {
 	struct hosted *h = data;
-	int rc = run_program(h);
+	int rc = run_on_pinned_target(h);
 
 	if (!rc && h->m->is_absent)
 		rc = -ENOENT; /* which get_excode() calls none */
@@ -351,8 +398,12 @@ static int mount_stage(struct libmnt_context *cxt, void *data, int *fd_tree)
 
 static void attached(struct libmnt_context *cxt, void *data)
 {
+	struct hosted *h = data;
+
 	(void)cxt;
-	((struct hosted *)data)->is_attached = true;
+	h->is_attached = true;
+	if (svc_answer_send(h->sock, 0) == 0)
+		(void)end_program(h);
 }
 
 static int get_excode(struct libmnt_context *cxt, void *data, int rc, char *buf, size_t size)
@@ -381,7 +432,9 @@ static void deinit(struct libmnt_context *cxt, void *data)
 	if (h->is_handed_over && !h->is_attached && h->m->fuseblk)
 		(void)svc_abort_connection(h->m->source_dev);
 	svc_mount_free(h->m);
+	(void)end_program(h);
 	free(h->options);
+	free(h->target);
 	free(h);
 }
 

@@ -61,6 +61,9 @@ extern const struct svc_module fuse_svc_module;
  */
 int svc_report_send(struct svc_mount *m, int sock) _must_check_ _nonnull_all_;
 
+/* After that: until the mount is attached, and its end can harm nobody. */
+void svc_report_stay(struct svc_mount *m, int sock) _nonnull_all_;
+
 /*
  * The service that a mount type names: "" if it names none, as fuse.svc; NULL if the type is not
  * ours.

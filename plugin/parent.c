@@ -407,6 +407,7 @@ static int start_child(struct parent *p)
 	if (child->pid == 0) {
 		(void)close(socks[0]);
 		(void)close(p->signal_fd);
+		svc_leave_host(p->m);
 		svc_talk(p->m, socks[1], us);
 	}
 	(void)close(socks[1]);

@@ -5,9 +5,13 @@
  * One packet, from a process that is the module's own. What is in it of a server's is words and
  * numbers, as in a request of the child's, and is looked at again: the host may be a large program.
  */
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
 
+#include "clock.h"
 #include "svc.h"
 
 int svc_report_send(struct svc_mount *m, int sock)
@@ -23,14 +27,59 @@ int svc_report_send(struct svc_mount *m, int sock)
 		.error = m->error,
 		.hint = m->hint,
 	};
-	int rc;
 
 	memcpy(report.name, m->name, sizeof(report.name));
 	memcpy(report.words, m->words, sizeof(report.words));
-	rc = svc_request_send(sock, &report, m->tree_fd, -1);
-	if (!rc) /* it is the host's now */
-		close_fd_keep_errno(steal_fd(&m->tree_fd));
-	return rc;
+	return svc_request_send(sock, &report, m->tree_fd, -1);
+}
+
+/* A word, not the end: that is nobody's word for it. 0, or it is not attached. */
+static int wait_for_word(const struct svc_mount *m, int sock)
+{
+	sigset_t signals = m->signals;
+	_cleanup_fd_ int signal_fd = -1;
+	int32_t word;
+
+	(void)sigdelset(&signals, SIGCHLD); /* that is the end of one of ours */
+	signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+	if (signal_fd < 0)
+		return -errno;
+	for (;;) {
+		struct pollfd pfds[] = {
+			{ .fd = sock, .events = POLLIN },
+			{ .fd = signal_fd, .events = POLLIN },
+		};
+		int n = poll(pfds, ARRAY_SIZE(pfds), poll_timeout(m->opts.timeout));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ETIMEDOUT;
+		return pfds[0].revents ? svc_answer_recv(sock, &word) : -EINTR;
+	}
+}
+
+/*
+ * Until it is attached, a host may ask the server (X-mount.subdir=), where it waits for an answer
+ * that not even SIGKILL ends; and the end of a host could be the end of a fuseblk mount, which
+ * waits for the server, too. So we hold the mount as well, and hang up on the server if it is not
+ * attached in time.
+ */
+void svc_report_stay(struct svc_mount *m, int sock)
+{
+	int fd = -1;
+
+	if (m->tree_fd < 0)
+		return;
+	if (wait_for_word(m, sock) != 0) {
+		if (!m->fuseblk && m->connection)
+			fd = svc_connection_open(m->connection, "abort", O_WRONLY);
+		if (fd >= 0)
+			(void)!write(fd, "1", 1);
+		close_fd_keep_errno(fd);
+		svc_tree_end(m);
+	}
+	close_fd_keep_errno(steal_fd(&m->tree_fd));
 }
 
 static void take(struct svc_mount *m, const struct svc_request *report)

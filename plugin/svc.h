@@ -170,6 +170,8 @@ bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms) _nonnu
  */
 int svc_worker_answer(const struct svc_process *w, struct svc_result *result,
 		      int *tree_fd) _must_check_ _nonnull_all_;
+/* For who is forked: the socket to the host is the parent's alone. */
+void svc_leave_host(struct svc_mount *m) _nonnull_all_;
 /* All at once, for as long as svc-timeout= says; what it returns, and the error that it leaves. */
 int svc_worker_run(struct svc_mount *m, enum svc_work work) _must_check_ _nonnull_all_;
 

@@ -4,8 +4,8 @@
  *
  * It is gone with the last descriptor of it, so nothing has to be found and undone. libmount has no
  * public function that makes one; the options are those of mount.c. Of the flags of the mount,
- * those that keep somebody from something are set here, as it must not be anywhere without them;
- * the host sets all.
+ * those that keep somebody from something are set here, as it must not be anywhere without them,
+ * and those that a server may ask for: the host sets all, but only if its caller asked for one.
  */
 #include <string.h>
 #include <sys/mount.h>
@@ -26,6 +26,8 @@ static const struct {
 	{ MS_NODEV, MOUNT_ATTR_NODEV, NULL },
 	{ MS_NOEXEC, MOUNT_ATTR_NOEXEC, NULL },
 	{ MS_NOSYMFOLLOW, MOUNT_ATTR_NOSYMFOLLOW, NULL },
+	{ MS_NOATIME, MOUNT_ATTR_NOATIME, NULL },
+	{ MS_NODIRATIME, MOUNT_ATTR_NODIRATIME, NULL },
 	{ MS_SYNCHRONOUS, 0, "sync" },
 	{ MS_DIRSYNC, 0, "dirsync" },
 	{ MS_LAZYTIME, 0, "lazytime" },

@@ -55,6 +55,7 @@ _Noreturn static void work(struct svc_mount *m, pid_t parent, int fd)
 	/* The parent's ends of its sockets are the parent's alone. */
 	svc_process_forget(&m->talker);
 	svc_process_forget(&m->mounter);
+	svc_leave_host(m);
 	/* The signals that end the parent stay blocked: it is the parent who ends us. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
 		_exit(EXIT_FAILURE);
@@ -93,6 +94,14 @@ int svc_worker_start(struct svc_process *w, struct svc_mount *m)
 	}
 	*w = (struct svc_process){ pid, socks[0] };
 	return 0;
+}
+
+/* By that socket the host believes what it hears; and it hears our end only when all have closed
+ * it.
+ */
+void svc_leave_host(struct svc_mount *m)
+{
+	close_fd_keep_errno(steal_fd(&m->host.hangup_fd));
 }
 
 bool svc_worker_has_answered(const struct svc_process *w, int timeout_ms)

@@ -25,8 +25,6 @@ start_archive() {
   start_service archive -- "$FSVC_LIBEXECDIR/archive"
 }
 
-is_2_42() { [[ $(mount --version) == *'libmount 2.4'[2-9]* ]]; }
-
 @test "X-mount.mkdir: with a mode" {
   start_archive
   stock_mount -t fuse.svc.archive -o X-mount.mkdir=0710 "$img" "$mnt/a" # not of the file system
@@ -63,8 +61,8 @@ is_2_42() { [[ $(mount --version) == *'libmount 2.4'[2-9]* ]]; }
   run_umount "$mnt"
 }
 
+# bats test_tags=libmount-2.42
 @test "--beneath: below what is mounted, which goes on" {
-  is_2_42 || skip "libmount 2.42 is needed"
   start_archive
   mount -t tmpfs tmpfs "$mnt"
   touch "$mnt/above"
@@ -77,8 +75,8 @@ is_2_42() { [[ $(mount --version) == *'libmount 2.4'[2-9]* ]]; }
   assert_quiet
 }
 
+# bats test_tags=libmount-2.42
 @test "--exclusive" {
-  is_2_42 || skip "libmount 2.42 is needed"
   start_archive
   stock_mount --exclusive -t fuse.svc.archive "$img" "$mnt"
   assert_quiet

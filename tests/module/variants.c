@@ -9,8 +9,8 @@
  *	FAIL_PREPARE=RC, FAIL_MOUNT=RC, SAY="TEXT", EXCODE=N	it fails with RC, and says that
  *	APPEND="OPTIONS"					prepare() adds options
  *	EARLY							prepare() knows the attributes
- *	MARK="FILE"						callbacks that are called are written
- *there
+ *	MARK="FILE"						callbacks write there that they were
+ *called
  */
 #include <errno.h>
 #include <fcntl.h>
