@@ -4,7 +4,7 @@
 # What the parts of the benchmark share: samples, what they come to, and how it is told. A part
 #
 #   begin_inside NAME "$@"   reads [--json FILE] [--max-ratio PERCENT], and makes $work
-#   sample WHAT SIDE N...    collects numbers: microseconds, or KiB
+#   sample WHAT SIDE N...    collects numbers: microseconds, KiB, or what was counted
 #   row WHAT SIDE [BASE]     is told of later, in this order; with BASE as a ratio to that side, too
 #   finish                   prints the table, writes FILE; fails if a ratio is above PERCENT
 #
@@ -82,6 +82,7 @@ show() {
   case $1 in
   ms) printf '%d.%02d ms' $(($2 / 1000)) $(($2 % 1000 / 10)) ;;
   KiB) printf '%d KiB' "$2" ;;
+  count) printf '%d' "$2" ;;
   *MiB) printf '%d MiB/s' $((${1%MiB} * 1000000 / $2)) ;; # that many are read or written
   esac
 }
@@ -94,7 +95,7 @@ now() { printf -v "$1" '%s' "${EPOCHREALTIME/[.,]/}"; }
 
 sample() { samples["$1|$2"]+="${samples["$1|$2"]:+ }${*:3}"; }
 
-# row WHAT SIDE [BASE [UNIT]]: UNIT is ms, KiB, or NMiB: N MiB are moved in that time
+# row WHAT SIDE [BASE [UNIT]]: UNIT is ms, KiB, count, or NMiB: N MiB are moved in that time
 row() {
   rows+=("$1|$2|${3:-}")
   unit_of["$1|$2"]=${4:-ms}
@@ -177,7 +178,7 @@ row_of_table() {
 
 row_of_json() {
   local kind=microseconds
-  [[ $unit != KiB ]] || kind=KiB
+  [[ $unit != KiB && $unit != count ]] || kind=$unit
   printf '%s\n      {"what": %s, "side": %s, "unit": "%s", "median": %s, "p90": %s,' "$comma" \
     "$(quote "$what")" "$(quote "$side")" "$kind" "$(median "${numbers[@]}")" "$(p90 "${numbers[@]}")"
   [[ $unit != *MiB || $unit == KiB ]] || printf ' "MiB": %s,' "${unit%MiB}"

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # bats file_tags=mount
 #
-# That `make bench` works when somebody wants to know: each part once, but that in the container, with
-# numbers so small that they mean nothing. No time that is measured here decides anything.
+# That `make bench` works when somebody wants to know: each part once, with numbers so small that
+# they mean nothing. But not systemd and module: these build trees of other releases, and util-linux.
+# No time that is measured here decides anything.
 
 # shellcheck disable=SC2030,SC2031,SC2154 # what tests/lib.bash sets, in a subshell for each test
 bats_require_minimum_version 1.5.0
