@@ -45,7 +45,6 @@ helper() {
 marked() { [[ $(paste -sd ' ' "$marks" 2>/dev/null) == "$*" ]]; }
 fstype() { findmnt --noheadings --output FSTYPE "$mnt"; }
 flags() { findmnt --noheadings --output VFS-OPTIONS "$mnt"; }
-unused() { [[ $(mount --version) == *'libmount 2.4'[2-9]* ]]; }
 as_user() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 
 # ignored: the helper is run, and what the module would have done was not
