@@ -80,6 +80,8 @@ static int fill(struct libmnt_context *cxt, const struct invocation *inv)
 	int rc = mnt_context_init_helper(cxt, MNT_ACT_MOUNT, 0);
 
 	if (!rc)
+		rc = mnt_context_disable_mtab(cxt, 1); /* utab is the host's to write */
+	if (!rc)
 		rc = mnt_context_set_source(cxt, inv->words[0]);
 	if (!rc)
 		rc = mnt_context_set_target(cxt, inv->words[1]);

@@ -225,7 +225,7 @@ static int check_target(struct svc_mount *m, int target_fd, mode_t *fmt)
 }
 
 static int mount_checked(struct svc_mount *m, const struct svc_request *order, const int fds[2],
-			 mode_t fmt, struct svc_result *result)
+			 mode_t fmt)
 {
 	const int fuse_fd = fds[0], target_fd = fds[1];
 	_cleanup_free_ char *optstr = NULL;
@@ -233,8 +233,6 @@ static int mount_checked(struct svc_mount *m, const struct svc_request *order, c
 	int rc;
 
 	rc = svc_mount_options(m, order, fuse_fd, fmt, &optstr);
-	if (!rc && m->host.is_detached)
-		return svc_tree_make(m, fuse_fd, optstr, &result->added);
 	if (!rc)
 		rc = name_target(m, target_fd, fmt, target, sizeof(target));
 	if (!rc)
@@ -243,6 +241,16 @@ static int mount_checked(struct svc_mount *m, const struct svc_request *order, c
 	return !rc && m->fuseblk && !svc_has_connection(m, fuse_fd)
 		       ? refuse_second_mount(m, target_fd)
 		       : rc;
+}
+
+/* For a host that attaches it: there is nothing to be found again by a path. */
+static int mount_detached(struct svc_mount *m, const struct svc_request *order, int fuse_fd,
+			  mode_t fmt, struct svc_result *result)
+{
+	_cleanup_free_ char *optstr = NULL;
+	int rc = svc_mount_options(m, order, fuse_fd, fmt, &optstr);
+
+	return rc ? rc : svc_tree_make(m, fuse_fd, optstr, &result->added);
 }
 
 int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const int fds[2],
@@ -256,6 +264,8 @@ int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const in
 	if (!mnt_context_switch_target_ns(m->cxt))
 		return -EINVAL;
 	rc = check_target(m, target_fd, &fmt);
+	if (!rc && m->host.is_detached)
+		return mount_detached(m, order, fds[0], fmt, result);
 	if (!rc)
 		rc = svc_target_mnt_id(m, target_fd, &result->target_mnt_id);
 	m->target_mnt_id = result->target_mnt_id;
@@ -263,8 +273,8 @@ int svc_mount_now(struct svc_mount *m, const struct svc_request *order, const in
 		rc = svc_target_true_path(m, target_fd, result->true_target,
 					  sizeof(result->true_target));
 	if (!rc)
-		rc = mount_checked(m, order, fds, fmt, result);
-	if (rc || m->host.is_detached)
+		rc = mount_checked(m, order, fds, fmt);
+	if (rc)
 		return rc;
 	/* Others mounted in the meantime, perhaps. The parent takes away what is too much. */
 	if (m->uid != 0 && svc_rights_check_number(m, target_fd, false) != 0)

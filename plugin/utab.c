@@ -192,8 +192,7 @@ int svc_utab_update(struct svc_mount *m)
 {
 	int rc;
 
-	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || m->host.is_detached ||
-	    has_no_room(m))
+	if (mnt_context_is_fake(m->cxt) || mnt_context_is_nomtab(m->cxt) || has_no_room(m))
 		return 0;
 	rc = svc_worker_run(m, SVC_WORK_UTAB);
 	if (rc && is_added(m))
