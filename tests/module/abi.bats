@@ -101,7 +101,7 @@ ignored() {
   [[ -z $output ]]
 }
 
-# bats test_tags=libmount-2.42
+# bats test_tags=libmount242
 @test "mount: --exclusive and --beneath" {
   module example.so
   mount -t example --exclusive src "$mnt"

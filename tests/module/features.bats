@@ -61,7 +61,7 @@ start_archive() {
   run_umount "$mnt"
 }
 
-# bats test_tags=libmount-2.42
+# bats test_tags=libmount242
 @test "--beneath: below what is mounted, which goes on" {
   start_archive
   mount -t tmpfs tmpfs "$mnt"
@@ -75,7 +75,7 @@ start_archive() {
   assert_quiet
 }
 
-# bats test_tags=libmount-2.42
+# bats test_tags=libmount242
 @test "--exclusive" {
   start_archive
   stock_mount --exclusive -t fuse.svc.archive "$img" "$mnt"

@@ -325,11 +325,13 @@ static void the_end_of_the_host(void **state)
 
 	for (int detached = 0; detached < 2; detached++) {
 		m->host.is_detached = detached;
-		m->host.hangup_fd = hangup_fd = eventfd(0, EFD_CLOEXEC);
+		m->host.hangup_fd = eventfd(0, EFD_CLOEXEC);
+		hangup_fd = dup(m->host.hangup_fd); /* no child gets the host's own */
 		memset(&m->error, 0, sizeof(m->error));
 		expect_refusal(m, ask_for_own_and_hang_up, SVC_E_INTERRUPTED);
 		assert_int_equal(m->tree_fd, -1);
 		(void)close(hangup_fd);
+		(void)close(m->host.hangup_fd);
 	}
 }
 
