@@ -35,8 +35,8 @@ int svc_report_send(struct svc_mount *m, int sock)
 }
 
 /*
- * The file system instead of the mount: libmount may unmount that (X-mount.subdir= on older kernels),
- * and does not like others to have it. It is told when we have let it go.
+ * The file system instead of the mount: libmount may unmount that (X-mount.subdir= on older
+ * kernels), and does not like others to have it. It is told when we have let it go.
  */
 static int hold_file_system(struct svc_mount *m, int sock)
 {
@@ -75,9 +75,9 @@ static int wait_for_word(const struct svc_mount *m, int sock)
 
 /*
  * Until it is attached, a host may ask the server (X-mount.subdir=), where it waits for an answer
- * that not even SIGKILL ends; and the end of a host could be the end of a fuseblk mount, which waits
- * for the server, too. So we hold the file system as well, and hang up on the server if the mount is
- * not attached in time.
+ * that not even SIGKILL ends; and the end of a host could be the end of a fuseblk mount, which
+ * waits for the server, too. So we hold the file system as well, and hang up on the server if the
+ * mount is not attached in time.
  */
 void svc_report_stay(struct svc_mount *m, int sock)
 {

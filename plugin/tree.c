@@ -3,9 +3,9 @@
  * A mount that is attached nowhere yet, for a host that attaches mounts itself, as libmount does.
  *
  * It is gone with the last descriptor of it, so nothing has to be found and undone. libmount has no
- * public function that makes one; the options are those of mount.c. Of the flags of the mount, those
- * that keep somebody from something are set here, as it must not be anywhere without them, and those
- * that a server may ask for: the host sets all, but only if its caller asked for one.
+ * public function that makes one; the options are those of mount.c. Of the flags of the mount,
+ * those that keep somebody from something are set here, as it must not be anywhere without them,
+ * and those that a server may ask for: the host sets all, but only if its caller asked for one.
  */
 #include <string.h>
 #include <sys/mount.h>
@@ -82,8 +82,8 @@ static int configure(const struct svc_mount *m, int fs_fd, const char *optstr, u
 	_cleanup_free_ char *vfs = NULL, *data = NULL;
 	int rc = mnt_split_optstr(optstr, NULL, &vfs, &data, 0, 0);
 
-	if (!rc && fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", m->source ? m->source : m->name,
-			    0) < 0)
+	if (!rc &&
+	    fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", m->source ? m->source : m->name, 0) < 0)
 		rc = -errno;
 	if (!rc)
 		rc = set_flags(fs_fd, vfs ? vfs : "", attrs);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Preloaded: the kernel says that it is an older one, before what libmount looks at the version for.
+ * Preloaded: the kernel says that it is an older one, before what libmount looks at the version
+ * for.
  */
 #include <string.h>
 #include <sys/syscall.h>
