@@ -301,6 +301,14 @@ static int wait_for_report(struct svc_mount *m, int sock)
 	return svc_report_recv(m, sock);
 }
 
+/* Nobody else has the mount any more. */
+static int wait_until_ours(const struct svc_mount *m, int sock)
+{
+	int32_t word;
+
+	return m->tree_fd < 0 ? 0 : svc_answer_recv(sock, &word);
+}
+
 /* It hears that nobody waits any more. Returns its status. */
 static int end_program(struct hosted *h)
 {
@@ -337,6 +345,8 @@ static int run_program(struct hosted *h)
 		return rc;
 	if (!rc)
 		rc = wait_for_report(m, h->sock);
+	if (!rc)
+		rc = wait_until_ours(m, h->sock);
 	if (rc)
 		return program_failed(h);
 	if (m->tree_fd < 0)

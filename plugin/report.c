@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/signalfd.h>
 
 #include "clock.h"
@@ -31,6 +32,19 @@ int svc_report_send(struct svc_mount *m, int sock)
 	memcpy(report.name, m->name, sizeof(report.name));
 	memcpy(report.words, m->words, sizeof(report.words));
 	return svc_request_send(sock, &report, m->tree_fd, -1);
+}
+
+/*
+ * The file system instead of the mount: libmount may unmount that (X-mount.subdir= on older
+ * kernels), and does not like others to have it. It is told when we have let it go.
+ */
+static int hold_file_system(struct svc_mount *m, int sock)
+{
+	int fd = fspick(m->tree_fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+
+	close_fd_keep_errno(m->tree_fd);
+	m->tree_fd = fd;
+	return svc_answer_send(sock, 0);
 }
 
 /* A word, not the end: that is nobody's word for it. 0, or it is not attached. */
@@ -62,8 +76,8 @@ static int wait_for_word(const struct svc_mount *m, int sock)
 /*
  * Until it is attached, a host may ask the server (X-mount.subdir=), where it waits for an answer
  * that not even SIGKILL ends; and the end of a host could be the end of a fuseblk mount, which
- * waits for the server, too. So we hold the mount as well, and hang up on the server if it is not
- * attached in time.
+ * waits for the server, too. So we hold the file system as well, and hang up on the server if the
+ * mount is not attached in time.
  */
 void svc_report_stay(struct svc_mount *m, int sock)
 {
@@ -71,7 +85,7 @@ void svc_report_stay(struct svc_mount *m, int sock)
 
 	if (m->tree_fd < 0)
 		return;
-	if (wait_for_word(m, sock) != 0) {
+	if (hold_file_system(m, sock) != 0 || wait_for_word(m, sock) != 0) {
 		if (!m->fuseblk && m->connection)
 			fd = svc_connection_open(m->connection, "abort", O_WRONLY);
 		if (fd >= 0)

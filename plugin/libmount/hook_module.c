@@ -105,7 +105,7 @@ static int is_usable_type(const char *type)
 {
 	size_t len;
 
-	if (!type || *type == '.' || strcmp(type, "none") == 0)
+	if (!type || *type == '.' || strchr(type, ',') || strcmp(type, "none") == 0)
 		return 0;
 
 	len = usable_length(type);

@@ -264,6 +264,11 @@ ignored() {
     ((status != 0))
     [[ ! -e $marks ]]
   done
+  # Of fstab, a list is the type itself.
+  printf 'src %s example.x,example defaults 0 0\n' "$mnt" >/etc/fstab
+  run mount "$mnt"
+  ((status != 0))
+  [[ ! -e $marks ]]
 }
 
 @test "found: not for a type that was guessed" {

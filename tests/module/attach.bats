@@ -60,6 +60,24 @@ sockets() { find "/proc/$1/fd" -lname 'socket:*' -printf '%l\n' | sort; }
   unmount
 }
 
+# Before Linux 6.15 libmount mounts on a place of its own first.
+@test "attach: X-mount.subdir= on an older kernel" {
+  local preload=${FSVC_PEER%/*/*}/module/.libs/kernel.so
+  require server archive
+  [[ -e $preload ]]
+  start_service archive -- "$FSVC_LIBEXECDIR/archive"
+  mkdir -p "$img.d/sub"
+  : >"$img.d/sub/inside"
+  tar -cf "$img" -C "$img.d" sub
+  run_command env LD_PRELOAD="$preload" MALLOC_PERTURB_=165 \
+    mount -t fuse.svc.archive -o X-mount.subdir=sub "$img" "$mnt"
+  assert_quiet
+  assert_equal "$(mounted_as FSROOT)" /sub
+  assert_equal "$(ls "$mnt")" inside
+  assert_utab "TARGET=$mnt "
+  unmount
+}
+
 # is_waiting_for_server: is mount(8) where nothing but an answer ends a wait?
 is_waiting_for_server() { grep -q request_wait_answer "/proc/$helper/stack"; }
 
