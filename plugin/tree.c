@@ -33,16 +33,6 @@ static const struct {
 	{ MS_LAZYTIME, 0, "lazytime" },
 };
 
-/* "ro=vfs" leaves the file system writable. */
-static bool is_for_mount_alone(const char *vfs, unsigned long flag)
-{
-	char *value = NULL;
-	size_t len = 0;
-
-	return flag == MS_RDONLY && mnt_optstr_get_option(vfs, "ro", &value, &len) == 0 && value &&
-	       len == 3 && memcmp(value, "vfs", 3) == 0;
-}
-
 static int set_flags(int fs_fd, const char *vfs, unsigned int *attrs)
 {
 	unsigned long given = 0;
@@ -52,8 +42,7 @@ static int set_flags(int fs_fd, const char *vfs, unsigned int *attrs)
 		if (!(given & flags[i].flag))
 			continue;
 		*attrs |= flags[i].attr;
-		if (flags[i].name && !is_for_mount_alone(vfs, flags[i].flag) &&
-		    fsconfig(fs_fd, FSCONFIG_SET_FLAG, flags[i].name, NULL, 0) < 0)
+		if (flags[i].name && fsconfig(fs_fd, FSCONFIG_SET_FLAG, flags[i].name, NULL, 0) < 0)
 			rc = -errno;
 	}
 	return rc;
