@@ -181,10 +181,12 @@ static int run_by(const struct svc_process *w, struct svc_mount *m, enum svc_wor
 
 	(void)sigdelset(&signals, SIGCHLD); /* that is the end of one of ours */
 	rc = svc_request_send(w->fd, &order, -1, -1);
-	if (!rc)
-		rc = wait_for(w, m, &signals);
-	if (rc == -EINTR && svc_worker_has_answered(w, END_MS))
-		rc = 0; /* it was as good as done */
+	if (rc)
+		return rc;
+	rc = wait_for(w, m, &signals);
+	/* Who is ended while he writes utab leaves a file there: it may be as good as done. */
+	if (rc && rc != -ETIMEDOUT && svc_worker_has_answered(w, END_MS))
+		rc = 0;
 	if (!rc)
 		rc = svc_worker_answer(w, &result, &tree_fd);
 	if (rc)
