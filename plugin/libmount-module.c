@@ -325,11 +325,9 @@ static int end_program(struct hosted *h)
 
 static int program_failed(struct hosted *h)
 {
-	int status;
+	int status = end_program(h);
 	char text[32];
 
-	(void)kill(h->pid, SIGKILL);
-	status = end_program(h);
 	(void)snprintf(text, sizeof(text), WIFSIGNALED(status) ? "signal %d" : "exit code %d",
 		       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	return fusesvc_error_set(&h->m->error, SVC_STEP_PROCESS, SVC_E_CHILD_CRASHED, ECHILD, text);

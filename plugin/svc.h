@@ -83,7 +83,7 @@ struct svc_mount {
 	struct svc_process talker, mounter; /* there are none before SVC_STAGE_MOUNT */
 	int fuse_fd;	  /* the server's, while it is not known what was mounted */
 	int tree_fd;	  /* the mount, if it is the host who attaches it */
-	uint32_t added;	  /* mount flags that the server asked for */
+	uint32_t added;	  /* mount flags that were not the caller's */
 	bool is_mounting; /* the mounter has an order and has not answered */
 
 	/* Set by the parent while and after it mounts, and by the mounter for itself. */

@@ -96,9 +96,7 @@ int svc_worker_start(struct svc_process *w, struct svc_mount *m)
 	return 0;
 }
 
-/* By that socket the host believes what it hears; and it hears our end only when all have closed
- * it.
- */
+/* What the host hears there, it believes; and it hears our end only when all have closed it. */
 void svc_leave_host(struct svc_mount *m)
 {
 	close_fd_keep_errno(steal_fd(&m->host.hangup_fd));

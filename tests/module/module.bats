@@ -38,3 +38,16 @@ teardown() { clean_up; }
   run_umount "$mnt"
   assert_quiet
 }
+
+@test "module: its program dies, which is told; nothing is left" {
+  obey hello args 'sleep 600'
+  start_mount "$img" "$mnt" -t fuse.svc.peer
+  assert_log 'fusedev: OK'
+  kill -KILL "$(parent)"
+  finish_mount
+  assert_status 4
+  [[ $stderr == *'crashed (signal 9)'* ]]
+  refute_mounted
+  our_processes | cut -d ' ' -f 1 | xargs -r kill -KILL # the server that sleeps
+  assert_nothing_left
+}
